@@ -1,0 +1,46 @@
+# Everything goes through here; `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt bench package
+
+VENV := .venv
+BIN := $(VENV)/bin
+# uv from PATH, else our own copy from PyPI in .uv/.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+
+help:
+	@echo "run      install what is needed and serve API and console on 127.0.0.1:5000"
+	@echo "test     run every test (SQLite, and PostgreSQL where its programs are found)"
+	@echo "check    lint, types, import layers"
+	@echo "fmt      format and sort imports"
+	@echo "bench    measure, as ratios in one run"
+	@echo "package  build the wheel into dist/"
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+$(VENV)/.synced: pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --frozen --quiet
+	@touch $@
+
+run: $(VENV)/.synced
+	$(BIN)/nectary serve
+
+test: $(VENV)/.synced
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.synced
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.synced
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.synced
+	$(BIN)/python -m benchmarks
+
+package: $(VENV)/.synced
+	$(UV) build --quiet --out-dir dist
