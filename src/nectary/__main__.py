@@ -1,0 +1,5 @@
+"""`python -m nectary` is `nectary`."""
+
+from nectary.cli import main
+
+main()

@@ -1,0 +1,47 @@
+"""Whom an agent's call speaks for."""
+
+from starlette.requests import Request
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from nectary.caller import Caller
+from nectary.edge import context
+from nectary.errors import Unauthenticated
+from nectary.resources import agents, tokens
+
+
+class FromAgent(Route):
+    """A route for requests that carry X-Agent-Token; the same address without one belongs to the published API."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if not any(name == b"x-agent-token" for name, _ in scope["headers"]):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+async def agent(request: Request) -> Caller:
+    """The agent that X-Agent-Token names. Raises Unauthenticated, or Gone for a deleted one."""
+    token = request.headers.get("x-agent-token")
+    if token is None:
+        raise Unauthenticated("unauthenticated", "this needs X-Agent-Token")
+    here = context.of(request)
+    caller = here.credentials.find(token, Caller)
+    if caller is None:
+        async with here.database.read() as tx:
+            caller = await agents.prove(tx, token)
+        here.credentials.remember(token, caller)
+    return caller
+
+
+async def project(request: Request) -> Caller:
+    """The project token that X-Project-Token holds. Raises Unauthenticated."""
+    token = request.headers.get("x-project-token")
+    if token is None:
+        raise Unauthenticated("unauthenticated", "this needs X-Project-Token")
+    here = context.of(request)
+    caller = here.credentials.find(token, Caller)
+    if caller is None:
+        async with here.database.read() as tx:
+            caller = await tokens.prove(tx, token)
+        here.credentials.remember(token, caller)
+    return caller

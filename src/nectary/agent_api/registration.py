@@ -1,0 +1,104 @@
+"""Registration: an agent says what it is and runs, at every start and after every reload."""
+
+import re
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nectary.agent_api import credentials
+from nectary.agent_api.credentials import FromAgent
+from nectary.db.transaction import WriteTx
+from nectary.edge import audit, bodies, context
+from nectary.errors import Invalid
+from nectary.resources import agents
+from nectary.resources.agents import SENTENCES, Report
+from nectary.shape import wire_name
+
+
+class Body(msgspec.Struct, rename=wire_name, frozen=True):
+    """What out_calyptia and in_calyptia_fleet send; `flags` and `edition` came with older agents and the Go client."""
+
+    name: str
+    machine_id: str
+    type: str
+    version: str
+    raw_config: str
+    edition: str = "community"
+    os: str | None = None
+    arch: str | None = None
+    flags: list[str] | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+    environment_id: str | None = None
+    fleet_id: str | None = None
+
+
+async def register(request: Request) -> Response:
+    caller = await credentials.project(request)
+    caller.require("create:*")
+    report = await _report(request)
+    here = context.of(request)
+    async with here.database.write() as tx:
+        registered = await agents.register(tx, caller, report)
+        await _audit(tx, request, caller)
+    here.measures.registrations.inc()
+    said = {
+        "id": str(registered.id),
+        "token": registered.token,
+        "name": registered.name,
+        "createdAt": registered.created_at,
+        "environmentName": registered.environment_name,
+    }
+    return Response(msgspec.json.encode(said), 201, media_type="application/json")
+
+
+async def report_again(request: Request) -> Response:
+    """An agent that kept its session. Any failure here mutes it until it restarts, so little is refused."""
+    token = request.headers["x-agent-token"]
+    report = await _report(request)
+    here = context.of(request)
+    async with here.database.write() as tx:
+        caller = await agents.report_again(tx, token, request.path_params["agentID"], report)
+        await _audit(tx, request, caller)
+    here.measures.registrations.inc()
+    return Response(status_code=204)
+
+
+async def _audit(tx: WriteTx, request: Request, caller: Any) -> None:
+    """Most registrations change nothing and are no news; new agents and new configs are."""
+    if tx.touched:
+        request.state.caller = caller
+        await audit.record(tx, request)
+
+
+async def _report(request: Request) -> Report:
+    try:
+        body = msgspec.convert(bodies.parse(await request.body() or b"{}"), Body)
+    except msgspec.ValidationError as error:
+        # "Expected `str`, got `int` - at `$.name`", or "Object missing required field `machineID`"
+        where = re.search(r"\$\.(\w+)|field `(\w+)`", str(error))
+        name = (where[1] or where[2]) if where else ""
+        raise Invalid(SENTENCES.get(name, "invalid argument"), str(error)) from None
+    return Report(
+        name=body.name,
+        machine_id=body.machine_id,
+        type=body.type,
+        version=body.version,
+        edition=body.edition,
+        raw_config=body.raw_config,
+        os=body.os or "unknown",
+        arch=body.arch or "unknown",
+        flags=tuple(body.flags or ()),
+        tags=None if body.tags is None else tuple(dict.fromkeys(body.tags)),
+        metadata=body.metadata or {},
+        environment_id=body.environment_id,
+    )
+
+
+ROUTES = (
+    Route("/v1/agents", register, methods=["POST"], name="registerAgent"),
+    FromAgent("/v1/agents/{agentID}", report_again, methods=["PATCH"]),
+)

@@ -1,0 +1,59 @@
+"""Search, as the published API asks for it, in both of its versions."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from nectary.caller import Caller
+from nectary.db import tables
+from nectary.edge.callers import Route, may
+from nectary.edge.transaction import ReadTx
+from nectary.errors import Invalid
+from nectary.resources import search
+from nectary.resources.search import RESOURCES, Found
+from nectary.shape import Shape
+
+router = APIRouter(tags=["search"], route_class=Route)
+
+Searcher = Annotated[Caller, may("read:*", tables.projects, at="project_id")]
+
+
+class FoundV1(Shape):
+    """Version 1 says both twice: clients of 2022 read the capitals."""
+
+    id: UUID
+    name: str
+    capital_id: Annotated[UUID, Field(alias="ID")]
+    capital_name: Annotated[str, Field(alias="Name")]
+
+
+Term = Annotated[str, Query(description="Name, part of a name, or id; none finds everything.")]
+Exact = Annotated[bool, Query(description="The whole name, or id, only.")]
+Kind = Annotated[str, Query(description="What to look for.", json_schema_extra={"enum": list(RESOURCES)})]
+InProject = Annotated[UUID, Query(alias="project_id")]
+
+
+@router.get("/v1/search", operation_id="searchV1", deprecated=True)
+async def search_v1(
+    _project_id: InProject, resource: Kind, caller: Searcher, tx: ReadTx, term: Term = "", exact: Exact = False
+) -> Sequence[FoundV1]:
+    """Things of a project by name or id. Fluent Bit finds its fleet here, and reads the first row."""
+    found = await search.search(tx, caller, _known(resource), term, exact=exact)
+    return [FoundV1(id=one.id, name=one.name, capital_id=one.id, capital_name=one.name) for one in found]
+
+
+@router.get("/v2/search", operation_id="search")
+async def search_v2(
+    _project_id: InProject, resource: Kind, caller: Searcher, tx: ReadTx, term: Term = "", exact: Exact = False
+) -> Sequence[Found]:
+    """Things of a project by name or id."""
+    return await search.search(tx, caller, _known(resource), term, exact=exact)
+
+
+def _known(resource: str) -> search.Resource:
+    if resource not in RESOURCES:
+        raise Invalid("unknown search resource", f"{resource[:60]!r} is none of {', '.join(RESOURCES)}")
+    return resource

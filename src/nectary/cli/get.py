@@ -1,0 +1,99 @@
+"""`nectary get`: what there is, as a table, JSON or YAML."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nectary.cli import output
+from nectary.cli.output import Column, Format
+from nectary.client import Client
+from nectary.errors import Unstartable
+
+app = typer.Typer(help="List agents, projects, tokens or environments.", no_args_is_help=True)
+
+Url = Annotated[str, typer.Option(envvar="NECTARY_URL", help="The server's address.")]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="NECTARY_TOKEN", help="A project token or bearer token; else that of --data-dir.", show_default=False),
+]
+Project = Annotated[str | None, typer.Option(envvar="NECTARY_PROJECT", help="Id of the project to look in.")]
+DataDir = Annotated[Path, typer.Option(envvar="NECTARY_DATA_DIR", help="Where a server on this machine keeps its data.")]
+Shown = Annotated[Format, typer.Option("--output", "-o", help="How to show it.")]
+
+URL, DATA_DIR = "http://127.0.0.1:5000", Path("nectary-data")
+
+
+def _token(given: str | None, data_dir: Path) -> str:
+    """The token given, or the one that a server on this machine left for us at its start."""
+    try:
+        token = given or (data_dir / "token").read_text().strip()
+    except OSError:
+        token = ""
+    if not token:
+        raise Unstartable("No token: set NECTARY_TOKEN or --token, or run where `nectary serve` keeps its data (--data-dir).")
+    return token
+
+
+def _show(things: Callable[[Client], Iterable[Any]], columns: list[Column], client: Client, shown: Format) -> None:
+    with client:
+        output.show(list(things(client)), columns, shown)
+
+
+@app.command()
+def agents(
+    url: Url = URL, token: Token = None, project: Project = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE
+) -> None:
+    """Agents, newest first."""
+    columns = [
+        Column("NAME", lambda a: a.name),
+        Column("STATUS", lambda a: a.status),
+        Column("VERSION", lambda a: a.version),
+        Column("ENVIRONMENT", lambda a: a.environment_name),
+        Column("OS/ARCH", lambda a: f"{a.os}/{a.arch}"),
+        Column("LAST METRICS", lambda a: output.age(a.last_metrics_added_at)),
+        Column("AGE", lambda a: output.age(a.created_at)),
+        Column("ID", lambda a: a.id),
+    ]
+    _show(Client.agents, columns, Client(url, _token(token, data_dir), project=project), shown)
+
+
+@app.command()
+def projects(url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE) -> None:
+    """Projects: yours, or the one a project token is for."""
+    columns = [
+        Column("NAME", lambda p: p.name),
+        Column("AGENTS", lambda p: str(p.agents_count)),
+        Column("MEMBERS", lambda p: str(p.members_count)),
+        Column("AGE", lambda p: output.age(p.created_at)),
+        Column("ID", lambda p: p.id),
+    ]
+    _show(Client.projects, columns, Client(url, _token(token, data_dir)), shown)
+
+
+@app.command()
+def tokens(
+    url: Url = URL, token: Token = None, project: Project = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE
+) -> None:
+    """Project tokens: all for a person, itself for a token. The text is in json and yaml only."""
+    columns = [
+        Column("NAME", lambda t: t.name),
+        Column("PERMISSIONS", lambda t: ", ".join(t.permissions) or "all"),
+        Column("AGE", lambda t: output.age(t.created_at)),
+        Column("ID", lambda t: t.id),
+    ]
+    _show(Client.tokens, columns, Client(url, _token(token, data_dir), project=project), shown)
+
+
+@app.command()
+def environments(
+    url: Url = URL, token: Token = None, project: Project = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE
+) -> None:
+    """Environments, newest first."""
+    columns = [
+        Column("NAME", lambda e: e.name),
+        Column("AGE", lambda e: output.age(e.created_at)),
+        Column("ID", lambda e: e.id),
+    ]
+    _show(Client.environments, columns, Client(url, _token(token, data_dir), project=project), shown)

@@ -1,0 +1,57 @@
+"""How answers look on a terminal and in a pipe."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import typer
+import yaml
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    title: str
+    text: Callable[[Any], str]
+
+
+def show(things: Sequence[Any], columns: Sequence[Column], form: Format) -> None:
+    """Print things: a table of `columns`, or everything known of them as JSON or YAML."""
+    plain = msgspec.to_builtins(things)
+    if form is Format.JSON:
+        typer.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode())
+    elif form is Format.YAML:
+        typer.echo(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), nl=False)
+    else:
+        _table(things, columns)
+
+
+def _table(things: Sequence[Any], columns: Sequence[Column]) -> None:
+    rows = [[column.title for column in columns], *([_plain(column.text(thing)) for column in columns] for thing in things)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _plain(text: str) -> str:
+    """Without control characters: a name must not move the cursor of whoever lists it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def age(moment: datetime | None) -> str:
+    """How long ago, in the largest unit that fits: 42s, 5m, 3h, 12d."""
+    if moment is None:
+        return "never"
+    seconds = max((datetime.now(UTC) - moment).total_seconds(), 0)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"

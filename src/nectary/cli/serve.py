@@ -1,0 +1,26 @@
+"""`nectary serve`: the server, on one machine, with nothing else needed."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nectary import settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [5000].")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded database [nectary-data].")] = None,
+    database_url: Annotated[str | None, typer.Option(help="postgresql://... instead of the embedded database.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error [info].")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
+) -> None:
+    """Serve the API. Every setting is also read from NECTARY_<NAME> and from the TOML file: see docs/settings.md."""
+    if config is not None:
+        os.environ["NECTARY_CONFIG"] = str(config)
+    chosen = settings.load(host=host, port=port, data_dir=data_dir, database_url=database_url, log_level=log_level)
+    from nectary import server  # noqa: PLC0415 - the web stack takes half a second that other commands need not wait
+
+    server.serve(chosen)

@@ -1,0 +1,120 @@
+"""The calls themselves, over HTTP."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+import msgspec
+
+from nectary.client.things import Agent, Environment, Project, Thing, Token
+
+T = TypeVar("T", bound=Thing)
+_PAGE = 500
+_MOST_PAGES = 10_000
+
+
+class Refused(Exception):
+    """The server said no: `status`, and its published error body as `error` and `detail`."""
+
+    def __init__(self, status: int, error: str, detail: str | None) -> None:
+        super().__init__(f"{error}: {detail}" if detail else error)
+        self.status, self.error, self.detail = status, error, detail
+
+
+class Unreachable(Exception):
+    """There was no answer."""
+
+
+class Client:
+    """One server and one credential. `project` names the project to work in; a project token knows its own."""
+
+    def __init__(self, url: str, token: str, *, project: str | None = None, timeout: float = 30.0) -> None:
+        claims = _claims(token)
+        self._project = project or claims.get("ProjectID")
+        self._token_id = claims.get("TokenID")
+        header = {"X-Project-Token": token} if claims else {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=url, headers=header, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    @property
+    def project_id(self) -> str:
+        """The project worked in: named, or the token's own, or the person's newest."""
+        if self._project is None:
+            newest = next(self._pages("/v1/projects", Project, size=1), None)
+            if newest is None:
+                raise Refused(404, "project not found", "you are a member of no project")
+            self._project = newest.id
+        return self._project
+
+    def projects(self) -> Iterator[Project]:
+        """Projects the caller may see: a person's all, a project token's own one."""
+        if self._token_id is None:
+            yield from self._pages("/v1/projects", Project)
+        else:
+            yield self._get(f"/v1/projects/{self.project_id}", Project)
+
+    def tokens(self) -> Iterator[Token]:
+        """Tokens the caller may see: a person's project's all, a project token itself."""
+        if self._token_id is None:
+            yield from self._pages(f"/v1/projects/{self.project_id}/tokens", Token)
+        else:
+            yield self._get(f"/v1/project_tokens/{self._token_id}", Token)
+
+    def environments(self) -> Iterator[Environment]:
+        return self._pages(f"/v1/projects/{self.project_id}/environments", Environment)
+
+    def agents(self) -> Iterator[Agent]:
+        return self._pages(f"/v1/projects/{self.project_id}/agents", Agent)
+
+    def _get(self, path: str, shape: type[T]) -> T:
+        return msgspec.json.decode(self._answer(path).content, type=shape)
+
+    def _pages(self, path: str, shape: type[T], *, size: int = _PAGE) -> Iterator[T]:
+        """Every row, page by page; the server's Link header says where the next one begins."""
+        before: str | None = None
+        for _ in range(_MOST_PAGES):
+            answer = self._answer(path, {"last": size} | ({"before": before} if before else {}))
+            rows = msgspec.json.decode(answer.content, type=list[shape])  # type: ignore[valid-type]
+            yield from rows
+            link = re.search(r'[?&]before=([^&>]+)[^>]*>; rel="next"', answer.headers.get("link", ""))
+            if link is None or len(rows) < size:
+                return
+            before = httpx.QueryParams(f"before={link[1]}")["before"]
+
+    def _answer(self, path: str, query: dict[str, Any] | None = None) -> httpx.Response:
+        try:
+            answer = self._http.get(path, params=query)
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{self._http.base_url} does not answer: {error}") from error
+        if answer.status_code >= 400:
+            raise _refused(answer)
+        return answer
+
+
+def _refused(answer: httpx.Response) -> Refused:
+    try:
+        said = answer.json()
+        return Refused(answer.status_code, str(said["error"]), said.get("detail"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Refused(answer.status_code, answer.reason_phrase, answer.text[:200] or None)
+
+
+def _claims(token: str) -> dict[str, str]:
+    """What a project token says of itself; nothing for any other token."""
+    try:
+        head = token.split(".", 1)[0]
+        claims = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+        return {name: str(claims[name]) for name in ("TokenID", "ProjectID")}
+    except (ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,171 @@
+"""The statements every resource repeats. Anything richer is written out where it is used."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    UniqueConstraint,
+    Uuid,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from nectary import clock
+from nectary.caller import Caller
+from nectary.db import cursors, dialects, tables
+from nectary.db.cursors import Place
+from nectary.db.dialects import UtcTime
+from nectary.db.transaction import ReadTx, WriteTx
+from nectary.errors import Conflict, Invalid, NotFound, Refusal
+from nectary.shape import Page, wire_name
+
+Item = TypeVar("Item")
+
+# What a thing is called in refusals. The contract says "aggregator" for core instances, "member" for memberships.
+NOUNS = {"memberships": "member", "agent_configs": "agent config"}
+
+# A broken uniqueness constraint -> the contract's sentence.
+_TAKEN: dict[str, str] = {
+    "uq_users_email": "email taken",
+    "uq_memberships_project_id_user_id": "member already exists",
+    "uq_tokens_project_id_name": "token name taken",
+    "uq_environments_project_id_name": "environment name taken",
+    "uq_agents_project_id_machine_id": "machine ID conflict",
+}
+# SQLite names the columns of a broken constraint, not the constraint.
+_BY_COLUMNS = {
+    ", ".join(f"{table.name}.{column.name}" for column in constraint.columns): str(constraint.name)
+    for table in tables.metadata.tables.values()
+    for constraint in table.constraints
+    if isinstance(constraint, UniqueConstraint)
+}
+
+
+def noun(table: Table) -> str:
+    return NOUNS.get(table.name, table.name.removesuffix("s").replace("_", " "))
+
+
+def not_found(table: Table) -> NotFound:
+    return NotFound(f"{noun(table)} not found")
+
+
+def visible(table: Table, caller: Caller) -> ColumnElement[bool]:
+    """The one place that decides which rows a caller can see."""
+    return table.c.project_id == caller.project_id
+
+
+async def find(tx: ReadTx, caller: Caller, table: Table, id: UUID) -> Row[Any] | None:
+    return (await tx.execute(select(table).where(table.c.id == id, visible(table, caller)))).one_or_none()
+
+
+async def get(tx: ReadTx, caller: Caller, table: Table, id: UUID) -> Row[Any]:
+    row = await find(tx, caller, table, id)
+    if row is None:
+        raise not_found(table)
+    return row
+
+
+async def add(tx: WriteTx, table: Table, **values: Any) -> Row[Any]:
+    """Insert a row with a new id and its times; a second one that must be unique is a Conflict in the contract's words."""
+    moment = clock.now()
+    row = {"id": uuid4(), "created_at": moment, **values}
+    if "updated_at" in table.c:
+        row.setdefault("updated_at", row["created_at"])
+    tx.touched.setdefault(wire_name(f"{noun(table).replace(' ', '_')}_id"), row["id"])
+    added: Row[Any] = (await written(tx, insert(table).values(row).returning(table))).one()
+    return added
+
+
+async def change(tx: WriteTx, caller: Caller, table: Table, id: UUID, **values: Any) -> Row[Any]:
+    """Set the given columns; nothing given still proves that the row is there."""
+    if not values:
+        return await get(tx, caller, table, id)
+    if "updated_at" in table.c:
+        values["updated_at"] = clock.now()
+    query = update(table).where(table.c.id == id, visible(table, caller)).values(values).returning(table)
+    row: Row[Any] | None = (await written(tx, query)).one_or_none()
+    if row is None:
+        raise not_found(table)
+    return row
+
+
+async def remove(tx: WriteTx, caller: Caller, table: Table, id: UUID) -> None:
+    query = delete(table).where(table.c.id == id, visible(table, caller)).returning(table.c.id)
+    if (await written(tx, query)).one_or_none() is None:
+        raise not_found(table)
+
+
+async def written(tx: WriteTx, statement: Any, parameters: Any = None) -> Any:
+    """Run a statement that changes something; the database's own refusal becomes one of ours."""
+    try:
+        return await tx.execute(statement, parameters)
+    except DBAPIError as error:
+        refusal = refused(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def refused(error: DBAPIError) -> Refusal | None:
+    """The refusal that a database error amounts to, if the caller is to blame."""
+    text = str(error.orig)
+    if isinstance(error, IntegrityError):
+        if match := re.search(r"UNIQUE constraint failed: (.+)", text):
+            return Conflict(_TAKEN.get(_BY_COLUMNS.get(match[1], ""), "conflict"))
+        if match := re.search(r'unique constraint "(\w+)"', text):
+            return Conflict(_TAKEN.get(match[1], "conflict"))
+        if "foreign key" in text.lower():
+            return Conflict("conflict", "something still refers to it, or what it refers to is gone")
+    if "\\u0000" in text or "0x00" in text or "Python int too large" in text or "out of range" in text:
+        return Invalid("invalid argument", "a value cannot be stored: a NUL character or too large a number")
+    return None
+
+
+async def page(
+    tx: ReadTx,
+    query: Select[Any],
+    table: Table,
+    shape: Callable[[Row[Any]], Item],
+    *,
+    last: int,
+    before: Place | None,
+) -> Page[Item]:
+    """The newest `last` rows of `query`, or the `last` just older than the place `before` names."""
+    place = (table.c.created_at, table.c.id)
+    query = query.order_by(*(column.desc() for column in place)).limit(last)
+    if before is not None:
+        query = query.where(tuple_(*place) < tuple_(literal(before[0], UtcTime()), literal(before[1], Uuid())))
+    rows: Sequence[Row[Any]] = (await tx.execute(query)).all()
+    return Page([shape(row) for row in rows], cursors.encode(rows[-1].created_at, rows[-1].id) if rows else None)
+
+
+async def count(tx: ReadTx, query: Select[Any]) -> int:
+    return int((await tx.execute(select(func.count()).select_from(query.subquery()))).scalar_one())
+
+
+async def revoke(tx: WriteTx, subjects: Iterable[UUID]) -> None:
+    """Have every process forget these tokens, sessions or agents (see loops/credentials.py)."""
+    gone = set(subjects)
+    tx.revoked |= gone
+    if gone:
+        await tx.execute(insert(tables.revocations), [{"subject": subject, "created_at": clock.now()} for subject in gone])
+
+
+async def upsert(tx: WriteTx, table: Table, keys: Iterable[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows, or overwrite those with the same keys."""
+    if rows:
+        keys = list(keys)
+        changed = [name for name in rows[0] if name not in keys]
+        await tx.execute(dialects.insert_or_update(tx.dialect, table, keys, changed), rows)

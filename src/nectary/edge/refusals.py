@@ -1,0 +1,119 @@
+"""Refusals, rendered: every failure leaves as the published error body."""
+
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from nectary import log
+from nectary.db import statements
+from nectary.errors import Invalid, MethodNotAllowed, NotFound, Refusal, Unavailable
+from nectary.shape import Says, wire_name
+
+_log = log.logger("nectary")
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(Exception, _surprise)
+
+
+def response(refusal: Refusal) -> Response:
+    headers = {}
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(refusal.body(), refusal.status, headers)
+
+
+async def _refusal(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return response(error)
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        refused = response(MethodNotAllowed("method not allowed", f"{request.method} is not served here"))
+        refused.headers.update(error.headers or {})
+        return refused
+    if error.status_code == 404:
+        return response(NotFound("not found", "there is nothing at this address"))
+    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)
+    if refused := statements.refused(error):
+        return response(refused)
+    if error.connection_invalidated or "database is locked" in str(error.orig):
+        _log.warning("database unavailable", path=request.url.path, reason=str(error.orig))
+        return response(Unavailable("unavailable", "the database cannot be reached", retry_after=5))
+    return await _surprise(request, error)
+
+
+async def _surprise(request: Request, error: Exception) -> Response:
+    _log.error("internal server error", method=request.method, path=request.url.path, exc_info=error)
+    return JSONResponse({"error": "internal server error"}, 500)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    """A wrong parameter or field: the contract's sentence for it, and in `detail` what was wrong with the value."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where, *path = first["loc"]
+    said = f"{'.'.join(str(step) for step in path)}: {first['msg']}" if path else first["msg"]
+    body = getattr(request.scope.get("route"), "body_field", None)
+    if where == "body" and body is not None:
+        sentence = sentence_for(body.field_info.annotation, path)
+    else:
+        sentence = f"invalid {str(path[0]).replace('_', ' ').replace(' id', ' ID')}" if path else None
+    index = next((step for step in path if isinstance(step, int)), None)
+    return response(Invalid(sentence or "invalid argument", said, index=index))
+
+
+def sentence_for(annotation: Any, path: Sequence[str | int]) -> str | None:
+    """The innermost `Says` on the way to a field: project tokens' `permissions.0` -> `invalid permission`."""
+    found = next((mark.sentence for mark in _marks(annotation)), None)
+    if not path:
+        return found
+    step, rest = path[0], path[1:]
+    for model in _models(annotation):
+        for name, field in model.model_fields.items():
+            if step in (name, wire_name(name), field.alias):
+                return sentence_for(_annotated(field), rest) or found
+    if isinstance(step, int):
+        return next((s for inner in _inner(annotation) if (s := sentence_for(inner, rest))), found)
+    return next((s for inner in _inner(annotation) if (s := sentence_for(inner, path))), found)
+
+
+def _annotated(field: FieldInfo) -> Any:
+    return typing.Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+
+
+def _inner(annotation: Any) -> tuple[Any, ...]:
+    return tuple(inner for inner in typing.get_args(annotation) if inner is not type(None))
+
+
+def _marks(annotation: Any) -> list[Says]:
+    here = [mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, Says)]
+    optional = [mark for inner in _inner(annotation) if typing.get_origin(inner) is typing.Annotated for mark in _marks(inner)]
+    return here or optional
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in _inner(annotation) for model in _models(inner)]

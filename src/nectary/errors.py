@@ -1,0 +1,79 @@
+"""Refusals: the one family of errors that a caller is told about."""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """Something that was asked for and will not be done.
+
+    `error` is the stable sentence clients match on (the contract's word for it); `detail` is the variable part: what was
+    refused, the value, and what would do. Raised anywhere, rendered once, in edge/refusals.py.
+    """
+
+    status: ClassVar[int] = 500
+
+    def __init__(
+        self, error: str, detail: str | None = None, *, index: int | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(error)
+        self.error = error
+        self.detail = detail
+        self.index = index
+        self.retry_after = retry_after
+
+    def body(self) -> dict[str, Any]:
+        """The published error body: `error` always, the rest where it says something."""
+        said = {"error": self.error, "detail": self.detail, "index": self.index}
+        return {key: value for key, value in said.items() if value is not None}
+
+
+class Malformed(Refusal):
+    status = 400
+
+
+class Unauthenticated(Refusal):
+    status = 401
+
+
+class Forbidden(Refusal):
+    status = 403
+
+
+class NotFound(Refusal):
+    status = 404
+
+
+class MethodNotAllowed(Refusal):
+    status = 405
+
+
+class Conflict(Refusal):
+    status = 409
+
+
+class Gone(Refusal):
+    status = 410
+
+
+class TooLarge(Refusal):
+    status = 413
+
+
+class Unsupported(Refusal):
+    status = 415
+
+
+class Invalid(Refusal):
+    status = 422
+
+
+class Busy(Refusal):
+    status = 429
+
+
+class Unavailable(Refusal):
+    status = 503
+
+
+class Unstartable(Exception):
+    """The program cannot start; the message is the one sentence its operator reads."""

@@ -1,0 +1,26 @@
+"""Time asks: work nobody asked for. LOOPS is all of it, on one screen."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from nectary.edge.context import Context
+from nectary.loops import agents, credentials, housekeeping, metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A turn every `period` seconds. Turns are level-triggered: each looks at what is, so a missed one costs nothing."""
+
+    name: str
+    period: float
+    turn: Callable[[Context], Awaitable[None]]
+
+
+LOOPS = (
+    Loop("write metrics", 1.0, metrics.write),
+    Loop("thin metrics", 15.0, metrics.thin),
+    Loop("read revocations", 2.0, credentials.read_revocations),
+    Loop("count agents", 15.0, agents.count),
+    Loop("note sessions", 30.0, credentials.note_sessions),
+    Loop("housekeeping", 300.0, housekeeping.tidy),
+)

@@ -1,0 +1,30 @@
+"""Throws away what is past keeping."""
+
+from datetime import timedelta
+
+from sqlalchemy import delete
+
+from nectary import clock
+from nectary.db import tables
+from nectary.edge.context import Context
+from nectary.metrics import store
+from nectary.resources import sessions
+
+_REVOCATIONS_KEPT = timedelta(hours=1)
+
+
+async def tidy(context: Context) -> None:
+    kept = (context.settings.keep_raw, context.settings.keep_1m, context.settings.keep_5m)
+    for level, seconds in zip(store.LEVELS, kept, strict=True):
+        while await _forget_some(context, level, clock.seconds() - seconds):
+            pass
+    async with context.database.write() as tx:
+        await sessions.forget_expired(tx)
+        revocations = tables.revocations
+        await tx.execute(delete(revocations).where(revocations.c.created_at < clock.now() - _REVOCATIONS_KEPT))
+
+
+async def _forget_some(context: Context, level: store.Level, before: float) -> bool:
+    """A bounded piece at a time, so that nobody waits long for the one writer."""
+    async with context.database.write() as tx:
+        return await store.forget(tx, level, before) > 0

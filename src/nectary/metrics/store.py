@@ -1,0 +1,229 @@
+"""Totals in the database: written by the second, thinned by the minute, read as samples.
+
+A row is one owner's lifetime totals at one moment, all plugins in one blob. Totals only grow, whatever the agent's own counters
+do, so a coarser level is simply fewer of the same rows, and no roll-up can lose anything that lies between two of them.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table, and_, bindparam, delete, func, or_, select
+
+from nectary import clock
+from nectary.db import dialects, statements, tables
+from nectary.db.dialects import UtcTime
+from nectary.db.transaction import ReadTx, WriteTx
+from nectary.metrics import counters
+from nectary.metrics.buffer import Post
+from nectary.metrics.cmetrics import Readings
+from nectary.metrics.counters import Counters, Totals
+
+Sample = tuple[float, Totals]
+
+# An agent's clock is believed when it is this close to ours, in seconds; else the moment of arrival stands.
+CLOCK_TOLERANCE = 60.0
+_LATE = 15.0  # seconds after its end that a minute is taken for complete
+_CHUNK = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    table: Table
+    step: float  # seconds between rows; 0: as they came
+
+
+RAW = Level(tables.samples_raw, 0.0)
+MINUTE = Level(tables.samples_1m, 60.0)
+FIVE_MINUTES = Level(tables.samples_5m, 300.0)
+LEVELS = (RAW, MINUTE, FIVE_MINUTES)
+
+
+async def write(tx: WriteTx, posts: list[Post]) -> None:
+    """Add posts to their agents' and projects' totals; those of agents that are gone meanwhile are left out."""
+    there = await _agents_there(tx, posts)
+    batch = _Batch(await _known(tx, {id for post in posts for id in (post.agent_id, post.project_id)}))
+    for post in posts:
+        if post.agent_id in there:
+            batch.add(post)
+    await statements.upsert(tx, tables.counters, ["owner_id"], batch.counters())
+    await statements.upsert(tx, tables.samples_raw, ["owner_id", "at"], batch.samples())
+    await _note_seen(tx, batch.seen)
+
+
+class _Batch:
+    """What one transaction's posts change, worked out in memory."""
+
+    def __init__(self, known: dict[UUID, bytes]) -> None:
+        self._known = known
+        self._agents: dict[UUID, Counters | None] = {}
+        self._projects: dict[UUID, tuple[float, Totals]] = {}
+        self._rows: dict[tuple[UUID, float], dict[str, Any]] = {}
+        self.seen: dict[UUID, list[float]] = defaultdict(list)
+
+    def add(self, post: Post) -> None:
+        before = self._before(post.agent_id)
+        self.seen[post.agent_id].append(post.received_at)
+        step = counters.advance(before, post.snapshot)
+        if not step.counted:
+            return
+        at = _moment(post)
+        if step.zero_at is not None:
+            # The agent's clock may be off; what it says of the time between its start and its post is not.
+            zero = at - max(post.snapshot.taken_at - step.zero_at, 0.0)
+            self._row(post.agent_id, zero, before.totals if before else Totals(), restarted=True)
+        self._row(post.agent_id, at, step.counters.totals)
+        self._agents[post.agent_id] = step.counters
+        last, totals = self._project(post.project_id)
+        self._projects[post.project_id] = max(last, at), counters.add(totals, step.increments)
+
+    def counters(self) -> list[dict[str, Any]]:
+        agents = [(id, counters.encode_counters(state)) for id, state in self._agents.items() if state is not None]
+        projects = [(id, counters.encode(totals)) for id, (_, totals) in self._projects.items()]
+        return [{"owner_id": id, "data": data} for id, data in [*agents, *projects]]
+
+    def samples(self) -> list[dict[str, Any]]:
+        for id, (at, totals) in self._projects.items():
+            self._row(id, at, totals)
+        return list(self._rows.values())
+
+    def _before(self, agent_id: UUID) -> Counters | None:
+        if agent_id not in self._agents:
+            data = self._known.get(agent_id)
+            self._agents[agent_id] = None if data is None else counters.decode_counters(data)
+        return self._agents[agent_id]
+
+    def _project(self, id: UUID) -> tuple[float, Totals]:
+        if id not in self._projects:
+            data = self._known.get(id)
+            self._projects[id] = 0.0, Totals() if data is None else counters.decode_totals(data)
+        return self._projects[id]
+
+    def _row(self, owner: UUID, at: float, totals: Totals, *, restarted: bool = False) -> None:
+        row = {"owner_id": owner, "at": at, "totals": counters.encode(totals), "restarted": restarted}
+        if not restarted or (owner, at) not in self._rows:
+            self._rows[owner, at] = row
+
+
+def _moment(post: Post) -> float:
+    """When a post's counters were read: by the agent's clock where it agrees with ours."""
+    taken = post.snapshot.taken_at
+    return taken if abs(taken - post.received_at) <= CLOCK_TOLERANCE else post.received_at
+
+
+async def _agents_there(tx: ReadTx, posts: list[Post]) -> set[UUID]:
+    agents = tables.agents
+    there: set[UUID] = set()
+    for chunk in _chunks({post.agent_id for post in posts}):
+        there.update((await tx.execute(select(agents.c.id).where(agents.c.id.in_(chunk)))).scalars())
+    return there
+
+
+async def _known(tx: ReadTx, owners: set[UUID]) -> dict[UUID, bytes]:
+    known: dict[UUID, bytes] = {}
+    for chunk in _chunks(owners):
+        query = select(tables.counters.c.owner_id, tables.counters.c.data).where(tables.counters.c.owner_id.in_(chunk))
+        known.update((row.owner_id, row.data) for row in await tx.execute(query))
+    return known
+
+
+async def _note_seen(tx: WriteTx, seen: dict[UUID, list[float]]) -> None:
+    agents = tables.agents
+    rows = [
+        {"agent": id, "moment": datetime.fromtimestamp(max(moments), UTC), "posts": len(moments)}
+        for id, moments in seen.items()
+    ]
+    if rows:
+        moment = bindparam("moment", type_=UtcTime())
+        changed = agents.update().where(agents.c.id == bindparam("agent"))
+        changed = changed.values(
+            seen_at=moment,
+            last_metrics_added_at=moment,
+            first_metrics_added_at=func.coalesce(agents.c.first_metrics_added_at, moment),
+            metrics_count=agents.c.metrics_count + bindparam("posts"),
+        )
+        await tx.execute(changed, rows)
+
+
+def _chunks(ids: set[UUID]) -> Iterable[list[UUID]]:
+    """Both databases bound the parameters of a statement at about 32,000."""
+    ordered = list(ids)
+    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+
+
+# -- Levels ----------------------------------------------------------------------------------------------------------------
+
+
+async def thin(tx: WriteTx, finer: Level, coarser: Level, now: float) -> None:
+    """Copy the last row of each owner's complete steps to the coarser level, and those where a process began."""
+    fine, coarse, step = finer.table, coarser.table, coarser.step
+    done = (await tx.execute(select(func.max(coarse.c.at)))).scalar_one_or_none() or 0.0
+    begin, end = (done // step + 1) * step, (now - _LATE) // step * step
+    if end <= begin:
+        return
+    within = and_(fine.c.at >= begin, fine.c.at < end)
+    number = func.floor(fine.c.at / step)
+    latest = select(fine.c.owner_id, func.max(fine.c.at).label("at")).where(within).group_by(fine.c.owner_id, number).subquery()
+    last_of_step = and_(latest.c.owner_id == fine.c.owner_id, latest.c.at == fine.c.at)
+    columns = ["owner_id", "at", "totals", "restarted"]
+    rows = select(*(fine.c[name] for name in columns)).select_from(fine.outerjoin(latest, last_of_step))
+    rows = rows.where(within, or_(latest.c.at.isnot(None), fine.c.restarted))
+    await tx.execute(dialects.insert(tx.dialect, coarse).from_select(columns, rows).on_conflict_do_nothing())
+
+
+async def forget(tx: WriteTx, level: Level, before: float) -> int:
+    """Delete a bounded number of rows older than `before`; returns how many."""
+    table = level.table
+    edge = select(table.c.at).where(table.c.at < before).order_by(table.c.at).offset(_CHUNK).limit(1).scalar_subquery()
+    query = delete(table).where(table.c.at < func.coalesce(edge, before), table.c.at < before)
+    return int((await tx.execute(query)).rowcount)
+
+
+async def samples(tx: ReadTx, owner: UUID, *, since: float, interval: float, kept: Sequence[float]) -> list[Sample]:
+    """The owner's totals from just before `since` on, oldest first, of the coarsest level that still tells `interval` apart.
+
+    `kept` says how long each level is kept, in seconds, in the order of LEVELS. The newest rows come from the finer levels,
+    where the coarser ones do not reach yet.
+    """
+    now = clock.seconds()
+    fine_enough = max(n for n, level in enumerate(LEVELS) if level.step <= interval)
+    reaching = (n for n in range(fine_enough, len(LEVELS)) if now - kept[n] <= since)
+    first = next(reaching, len(LEVELS) - 1)
+    found: list[Sample] = []
+    for level in reversed(LEVELS[: first + 1]):
+        edge = found[-1][0] if found else await _just_before(tx, level.table, owner, since)
+        found += await _rows(tx, level.table, owner, after=edge)
+    return found
+
+
+async def latest(tx: ReadTx, owner: UUID, *, since: float) -> list[Sample]:
+    """The owner's last two totals since then, oldest first."""
+    for level in LEVELS:
+        table = level.table
+        query = select(table.c.at, table.c.totals).where(table.c.owner_id == owner, table.c.at >= since)
+        rows = (await tx.execute(query.order_by(table.c.at.desc()).limit(2))).all()
+        if len(rows) == 2:
+            return [(row.at, counters.decode_totals(row.totals)) for row in reversed(rows)]
+    return []
+
+
+async def reported(tx: ReadTx, agent: UUID) -> Readings | None:
+    """What an agent's last post reported, to tell the plugins it runs from those it once ran."""
+    query = select(tables.counters.c.data).where(tables.counters.c.owner_id == agent)
+    data = (await tx.execute(query)).scalar_one_or_none()
+    return None if data is None else counters.decode_counters(data).last
+
+
+async def _just_before(tx: ReadTx, table: Table, owner: UUID, since: float) -> float:
+    query = select(func.max(table.c.at)).where(table.c.owner_id == owner, table.c.at < since)
+    before = (await tx.execute(query)).scalar_one_or_none()
+    return since if before is None else math.nextafter(before, 0.0)
+
+
+async def _rows(tx: ReadTx, table: Table, owner: UUID, *, after: float) -> list[Sample]:
+    query = select(table.c.at, table.c.totals).where(table.c.owner_id == owner, table.c.at > after).order_by(table.c.at)
+    return [(row.at, counters.decode_totals(row.totals)) for row in await tx.execute(query)]

@@ -1,0 +1,71 @@
+"""Agent errors: what an agent, or somebody for it, reports to have gone wrong."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import StringConstraints
+from sqlalchemy import func, select
+
+from nectary import clock
+from nectary.caller import Caller
+from nectary.db import statements, tables
+from nectary.db.cursors import Place
+from nectary.db.transaction import ReadTx, WriteTx
+from nectary.shape import Page, Says, Shape, Time
+
+agent_errors, agent_configs = tables.agent_errors, tables.agent_configs
+
+
+class AgentError(Shape):
+    id: UUID
+    agent_id: UUID
+    error: str
+    dismissed_at: Time | None
+    dismiss_reason: str | None
+    created_at: Time
+
+
+class NewAgentError(Shape):
+    error: Annotated[str, StringConstraints(min_length=1, max_length=1024), Says("invalid agent error")]
+
+
+class Dismissal(Shape):
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=100), Says("invalid agent error dismiss reason")]
+
+
+class Dismissed(Shape):
+    dismissed_at: Time
+
+
+async def report(tx: WriteTx, caller: Caller, agent_id: UUID, new: NewAgentError) -> AgentError:
+    """A new error, or the same one that stands undismissed since the agent's config last changed."""
+    await statements.get(tx, caller, tables.agents, agent_id)
+    changed = select(func.max(agent_configs.c.created_at)).where(agent_configs.c.agent_id == agent_id).scalar_subquery()
+    same = (
+        select(agent_errors)
+        .where(agent_errors.c.agent_id == agent_id, agent_errors.c.error == new.error)
+        .where(agent_errors.c.dismissed_at.is_(None), agent_errors.c.created_at >= changed)
+        .limit(1)
+    )
+    row = (await tx.execute(same)).one_or_none()
+    if row is None:
+        row = await statements.add(tx, agent_errors, project_id=caller.project_id, agent_id=agent_id, error=new.error)
+    return AgentError.model_validate(row)
+
+
+async def of_agent(
+    tx: ReadTx, caller: Caller, agent_id: UUID, *, dismissed: bool | None, last: int, before: Place | None
+) -> Page[AgentError]:
+    await statements.get(tx, caller, tables.agents, agent_id)
+    query = select(agent_errors).where(statements.visible(agent_errors, caller), agent_errors.c.agent_id == agent_id)
+    if dismissed is not None:
+        query = query.where(agent_errors.c.dismissed_at.isnot(None) if dismissed else agent_errors.c.dismissed_at.is_(None))
+    return await statements.page(tx, query, agent_errors, AgentError.model_validate, last=last, before=before)
+
+
+async def dismiss(tx: WriteTx, caller: Caller, id: UUID, dismissal: Dismissal) -> Dismissed:
+    """Dismissing again keeps the first moment and takes the new reason."""
+    before = await statements.get(tx, caller, agent_errors, id)
+    moment = before.dismissed_at or clock.now()
+    await statements.change(tx, caller, agent_errors, id, dismissed_at=moment, dismiss_reason=dismissal.reason)
+    return Dismissed(dismissed_at=moment)

@@ -1,0 +1,346 @@
+"""Agents: running Fluent Bits, each one row for its machine in a project."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from pydantic import StringConstraints
+from sqlalchemy import Row, Select, delete, func, select
+
+from nectary import clock
+from nectary.auth import tokens as proofs
+from nectary.caller import Caller, Kind
+from nectary.db import dialects, statements, tables
+from nectary.db.cursors import Place
+from nectary.db.transaction import ReadTx, WriteTx
+from nectary.errors import Forbidden, Gone, Invalid, Unauthenticated
+from nectary.resources import environments
+from nectary.resources.names import HOSTNAME
+from nectary.shape import Page, Patch, Says, Shape, Time
+
+agents, agent_configs, _projects, _environments = tables.agents, tables.agent_configs, tables.projects, tables.environments
+
+_CLAIMS = ("AgentID", "ProjectID", "TokenID")
+
+# Field of a body -> what the contract calls a wrong one.
+SENTENCES = {
+    "name": "invalid agent name",
+    "machineID": "invalid machine ID",
+    "type": "invalid agent type",
+    "version": "invalid agent version",
+    "edition": "invalid agent edition",
+    "os": "invalid agent operating system",
+    "arch": "invalid agent architecture",
+    "flags": "invalid agent flags",
+    "tags": "invalid tag",
+    "rawConfig": "invalid agent raw config",
+    "metadata": "invalid agent metadata",
+    "environmentID": "invalid environment ID",
+    "fleetID": "invalid fleet ID",
+}
+_KNOWN = {
+    "type": ("fluentbit", "fluentd"),
+    "edition": ("community", "enterprise"),
+    "os": ("unknown", "linux", "macos", "windows", "freebsd", "netbsd", "openbsd"),
+    "arch": ("unknown", "x86", "x86_64", "arm", "arm64"),
+}
+_VERSION = re.compile(r"v?\d+\.\d+(\.\d+)?([-+.][0-9A-Za-z.+-]*)?")
+_RAW_CONFIG_LIMIT = 4 * 1024 * 1024
+
+
+class Agent(Shape):
+    id: UUID
+    project_id: UUID
+    fleet_id: UUID | None = None
+    pipeline_id: UUID | None = None
+    token: str = ""  # told to the agent once, at registration; never read back
+    name: str
+    machine_id: str
+    type: str
+    version: str
+    edition: str
+    status: str
+    os: str
+    arch: str
+    flags: list[str]
+    tags: list[str]
+    raw_config: str
+    metadata: dict[str, Any]
+    metrics_count: int
+    first_metrics_added_at: Time | None
+    last_metrics_added_at: Time | None
+    created_at: Time
+    updated_at: Time
+    environment_name: str
+
+
+class AgentConfig(Shape):
+    id: UUID
+    raw_config: str
+    created_at: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an agent says of itself, when it registers and when it reports again."""
+
+    name: str
+    machine_id: str
+    type: str
+    version: str
+    edition: str
+    raw_config: str
+    os: str = "unknown"
+    arch: str = "unknown"
+    flags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    environment_id: str | None = None
+    tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    id: UUID
+    token: str
+    name: str
+    created_at: Any
+    environment_name: str
+
+
+class AgentPatch(Patch):
+    """What people and their tools may send. Everything but name and environment is the agent's own to say."""
+
+    name: Annotated[str, StringConstraints(pattern=HOSTNAME, max_length=253), Says("invalid agent name")] | None = None
+    environment_id: Annotated[str, Says("invalid environment ID")] | None = None
+    version: Annotated[str, Says("invalid agent version")] | None = None
+    edition: Annotated[str, Says("invalid agent edition")] | None = None
+    flags: Annotated[list[str], Says("invalid agent flags")] | None = None
+    raw_config: Annotated[str, Says("invalid agent raw config")] | None = None
+    metadata: Annotated[dict[str, Any], Says("invalid agent metadata")] | None = None
+    os: Annotated[str, Says("invalid agent operating system")] | None = None
+    arch: Annotated[str, Says("invalid agent architecture")] | None = None
+
+
+# -- The agent's own side --------------------------------------------------------------------------------------------------
+
+
+async def register(tx: WriteTx, caller: Caller, report: Report) -> Registered:
+    """Find or make the agent of this machine. The same machine is the same agent, and its token stays good.
+
+    Fluent Bit registers at every start and after every reload (custom_calyptia), so most calls change little.
+    """
+    _require_sound(report)
+    query = select(agents).where(statements.visible(agents, caller), agents.c.machine_id == report.machine_id)
+    row = (await tx.execute(query)).one_or_none()
+    if row is None:
+        row = await _insert(tx, caller.project_id, uuid4(), report)
+    else:
+        row = await _update(tx, row, report)
+    place = (await tx.execute(select(_environments.c.name).where(_environments.c.id == row.environment_id))).scalar_one()
+    token = proofs.sign(await _key(tx, caller.project_id), AgentID=row.id, ProjectID=caller.project_id, TokenID=caller.id)
+    return Registered(row.id, token, row.name, row.created_at, place)
+
+
+async def report_again(tx: WriteTx, token: str, id: str, report: Report) -> Caller:
+    """An agent that kept its session says what it runs now (PATCH with X-Agent-Token).
+
+    If it was deleted meanwhile it is made again under its old id: an agent whose PATCH fails is mute until it restarts
+    (out_calyptia never registers again). Only while the project token it came with still stands, though.
+    """
+    claimed, project_id, token_id = await _proven_claims(tx, token)
+    if str(claimed) != id:
+        raise Forbidden("permission denied", "an agent token speaks for its own agent only")
+    _require_sound(report)
+    caller = Caller(Kind.AGENT, claimed, report.name, project_id)
+    row = (await tx.execute(select(agents).where(agents.c.id == claimed))).one_or_none()
+    if row is not None:
+        await _update(tx, row, report)
+        return caller
+    standing = select(tables.tokens.c.id).where(tables.tokens.c.id == token_id, tables.tokens.c.project_id == project_id)
+    if (await tx.execute(standing)).first() is None:
+        raise Gone("agent gone", "it was deleted, and so was the project token it registered with")
+    await _insert(tx, project_id, claimed, report)
+    return caller
+
+
+async def prove(tx: ReadTx, token: str) -> Caller:
+    """Whom an agent token speaks for. Raises Unauthenticated, or Gone for a deleted agent."""
+    id, project_id, _ = await _proven_claims(tx, token)
+    row = (await tx.execute(select(agents.c.name).where(agents.c.id == id, agents.c.project_id == project_id))).one_or_none()
+    if row is None:
+        raise Gone("agent gone")
+    return Caller(Kind.AGENT, id, row.name, project_id)
+
+
+async def _proven_claims(tx: ReadTx, token: str) -> tuple[UUID, UUID, UUID]:
+    id, project_id, token_id = proofs.claims(token, *_CLAIMS, refusal="invalid agent token")
+    key = (await tx.execute(select(_projects.c.agent_key).where(_projects.c.id == project_id))).scalar_one_or_none()
+    if key is None or not proofs.proven(token, key):
+        raise Unauthenticated("invalid agent token")
+    return id, project_id, token_id
+
+
+async def _key(tx: ReadTx, project_id: UUID) -> bytes:
+    key: bytes = (await tx.execute(select(_projects.c.agent_key).where(_projects.c.id == project_id))).scalar_one()
+    return key
+
+
+async def _insert(tx: WriteTx, project_id: UUID, id: UUID, report: Report) -> Row[Any]:
+    environment_id, _ = await environments.named(tx, project_id, report.environment_id)
+    row = await statements.add(
+        tx,
+        agents,
+        id=id,
+        project_id=project_id,
+        environment_id=environment_id,
+        metrics_count=0,
+        name=_hostname(report.name),
+        tags=list(report.tags or ()),
+        seen_at=clock.now(),
+        **_reported(report),
+    )
+    await statements.add(tx, agent_configs, project_id=project_id, agent_id=id, raw_config=report.raw_config)
+    return row
+
+
+async def _update(tx: WriteTx, row: Row[Any], report: Report) -> Row[Any]:
+    moment = clock.now()
+    changed = {key: value for key, value in _reported(report).items() if row._mapping[key] != value}
+    if "reported_name" in changed:
+        changed["name"] = _hostname(report.name)
+    if report.environment_id:
+        changed["environment_id"], _ = await environments.named(tx, row.project_id, report.environment_id)
+    if report.tags is not None:
+        changed["tags"] = list(report.tags)
+    if "raw_config" in changed:
+        await statements.add(tx, agent_configs, project_id=row.project_id, agent_id=row.id, raw_config=report.raw_config)
+    if changed:
+        changed["updated_at"] = moment
+        tx.touched["agentID"] = row.id
+    query = agents.update().where(agents.c.id == row.id).values(seen_at=moment, **changed).returning(agents)
+    updated: Row[Any] = (await statements.written(tx, query)).one()
+    return updated
+
+
+def _reported(report: Report) -> dict[str, Any]:
+    return {
+        "machine_id": report.machine_id,
+        "reported_name": report.name,
+        "type": report.type,
+        "version": report.version,
+        "edition": report.edition,
+        "os": report.os,
+        "arch": report.arch,
+        "flags": list(dict.fromkeys(report.flags)),
+        "raw_config": report.raw_config,
+        "metadata": report.metadata,
+    }
+
+
+def _hostname(name: str) -> str:
+    """The contract shows names as host names; what a host calls itself may be anything (`my_host`)."""
+    labels = [re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")[:63].strip("-") for label in name.split(".")]
+    shown = ".".join(label for label in labels if label)[:253].strip(".-")
+    if not shown:
+        raise Invalid(SENTENCES["name"], f"{name[:60]!r} holds no letter or digit")
+    return shown
+
+
+def _require_sound(report: Report) -> None:
+    _hostname(report.name)
+    if not 0 < len(report.machine_id) <= 1024:
+        raise Invalid(SENTENCES["machineID"], "it has 1 to 1024 characters")
+    for name, allowed in _KNOWN.items():
+        if getattr(report, name) not in allowed:
+            raise Invalid(SENTENCES[name], f"{getattr(report, name)[:60]!r} is none of {', '.join(allowed)}")
+    if not _VERSION.fullmatch(report.version) or len(report.version) > 64:
+        raise Invalid(SENTENCES["version"], f"{report.version[:64]!r} is not a version such as 5.1.1")
+    if len(report.raw_config) > _RAW_CONFIG_LIMIT:
+        raise Invalid(SENTENCES["rawConfig"], f"at most {_RAW_CONFIG_LIMIT} characters")
+    for flag in report.flags:
+        if not flag or len(flag) > 255 or not flag.isprintable():
+            raise Invalid("invalid agent flag", f"{flag[:60]!r}")
+
+
+# -- Everybody else's side -------------------------------------------------------------------------------------------------
+
+_listed = select(agents, _environments.c.name.label("environment_name")).join(
+    _environments, _environments.c.id == agents.c.environment_id
+)
+
+
+async def get(tx: ReadTx, caller: Caller, id: UUID, *, silent_after: timedelta) -> Agent:
+    row = (await tx.execute(_listed.where(agents.c.id == id, statements.visible(agents, caller)))).one_or_none()
+    if row is None:
+        raise statements.not_found(agents)
+    return _shape(row, silent_after)
+
+
+async def of_project(
+    tx: ReadTx,
+    caller: Caller,
+    *,
+    name: str | None,
+    tags_query: str | None,
+    environment_id: UUID | None,
+    last: int,
+    before: Place | None,
+    silent_after: timedelta,
+) -> Page[Agent]:
+    query = _tagged(tx, _listed.where(statements.visible(agents, caller)), tags_query)
+    if name:
+        query = query.where(agents.c.name == name)
+    if environment_id:
+        query = query.where(agents.c.environment_id == environment_id)
+    return await statements.page(tx, query, agents, lambda row: _shape(row, silent_after), last=last, before=before)
+
+
+def _tagged(tx: ReadTx, query: Select[Any], tags_query: str | None) -> Select[Any]:
+    """Tags joined by ` AND `: every one must be there; the contract knows no other operator."""
+    for tag in (tags_query or "").split(" AND "):
+        if tag.strip():
+            query = query.where(dialects.has_tag(tx.dialect, agents.c.tags, tag.strip()))
+    return query
+
+
+def _shape(row: Row[Any], silent_after: timedelta) -> Agent:
+    status = "healthy" if clock.now() - row.seen_at <= silent_after else "unhealthy"
+    return Agent.model_validate({**row._mapping, "status": status})
+
+
+async def configs_of(tx: ReadTx, caller: Caller, id: UUID, *, last: int, before: Place | None) -> Page[AgentConfig]:
+    await statements.get(tx, caller, agents, id)
+    query = select(agent_configs).where(statements.visible(agent_configs, caller), agent_configs.c.agent_id == id)
+    return await statements.page(tx, query, agent_configs, AgentConfig.model_validate, last=last, before=before)
+
+
+async def change(tx: WriteTx, caller: Caller, id: UUID, patch: AgentPatch) -> None:
+    """Rename or move an agent. What it is and runs only the agent itself can say."""
+    given = patch.changes()
+    for own in ("version", "edition", "flags", "raw_config", "metadata", "os", "arch"):
+        if own in given:
+            raise Forbidden(
+                f"update agent {own.replace('_', ' ')} forbidden", "only the agent itself, with its token, reports this"
+            )
+    if "environment_id" in given:
+        given["environment_id"], _ = await environments.named(tx, caller.project_id, given["environment_id"])
+    await statements.change(tx, caller, agents, id, **given)
+
+
+async def remove(tx: WriteTx, caller: Caller, ids: list[UUID], *, must_exist: bool) -> None:
+    """Delete agents with all they left. A Fluent Bit that still runs comes back when it next starts."""
+    query = delete(agents).where(agents.c.id.in_(ids), statements.visible(agents, caller)).returning(agents.c.id)
+    gone = list((await tx.execute(query)).scalars())
+    if must_exist and not gone:
+        raise statements.not_found(agents)
+    for table in (tables.counters, tables.samples_raw, tables.samples_1m, tables.samples_5m):
+        await tx.execute(delete(table).where(table.c.owner_id.in_(gone)))
+    await statements.revoke(tx, gone)
+
+
+async def count_seen(tx: ReadTx, silent_after: timedelta) -> int:
+    """Agents of all projects that gave a sign of life lately."""
+    query = select(func.count()).select_from(agents).where(agents.c.seen_at >= clock.now() - silent_after)
+    return int((await tx.execute(query)).scalar_one())

@@ -1,0 +1,69 @@
+"""The shapes that cross the border: snake_case here, the contract's camelCase on the wire."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+# The contract keeps these words in capitals inside a name: projectID, avatarURL, checksOK, privateRSAKey.
+_CAPITALS = {"id": "ID", "ids": "IDs", "ok": "OK", "url": "URL", "uri": "URI", "rsa": "RSA", "cpu": "CPU"}
+
+
+def wire_name(name: str) -> str:
+    """`project_id` -> `projectID`; a first word stays lower-case, also `id`."""
+    first, *rest = name.split("_")
+    return first + "".join(_CAPITALS.get(word, word.capitalize()) for word in rest)
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Time = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a field's refusal is called in the contract, whatever was wrong with the value."""
+
+    sentence: str
+
+
+class Shape(BaseModel):
+    """A body: unknown keys are ignored, as the original did; both spellings of a name are understood."""
+
+    model_config = ConfigDict(
+        alias_generator=wire_name, validate_by_name=True, validate_by_alias=True, from_attributes=True, frozen=True
+    )
+
+
+class Patch(Shape):
+    """A body of changes: None leaves a field as it is."""
+
+    def changes(self) -> dict[str, Any]:
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some of the rows, newest first; `cursor` names the last of them, None when there are none."""
+
+    items: Sequence[Item]
+    cursor: str | None
+    count: int | None = None
+
+
+class Created(Shape):
+    id: UUID
+    created_at: Time
+
+
+class Deleted(Shape):
+    deleted: bool
+    deleted_at: Time | None
