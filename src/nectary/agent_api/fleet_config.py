@@ -2,9 +2,9 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from nectary.agent_api import credentials
+from nectary.agent_api.credentials import AgentRoute
 from nectary.errors import NotFound
 
 
@@ -16,6 +16,6 @@ async def poll(request: Request) -> Response:
 
 
 ROUTES = (
-    Route("/v1/fleets/{fleetID}/config", poll, methods=["GET"]),
-    Route("/v1/fleets/{fleetID}/files", poll, methods=["GET"]),
+    AgentRoute("/v1/fleets/{fleetID}/config", poll, methods=["GET"]),
+    AgentRoute("/v1/fleets/{fleetID}/files", poll, methods=["GET"]),
 )

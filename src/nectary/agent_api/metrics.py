@@ -4,10 +4,10 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from nectary import clock
 from nectary.agent_api import credentials
+from nectary.agent_api.credentials import AgentRoute
 from nectary.edge import context
 from nectary.errors import Forbidden, Invalid
 from nectary.metrics import cmetrics
@@ -44,6 +44,6 @@ def _uuid(text: str) -> UUID:
 
 
 ROUTES = (
-    Route("/v1/agents/{agentID}/metrics", post_metrics, methods=["POST"]),
-    Route("/v1/agent_metrics", post_metrics, methods=["POST"]),
+    AgentRoute("/v1/agents/{agentID}/metrics", post_metrics, methods=["POST"]),
+    AgentRoute("/v1/agent_metrics", post_metrics, methods=["POST"]),
 )

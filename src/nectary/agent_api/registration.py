@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from nectary.agent_api import credentials
-from nectary.agent_api.credentials import FromAgent
+from nectary.agent_api.credentials import AgentRoute, FromAgent
 from nectary.db.transaction import WriteTx
 from nectary.edge import audit, bodies, context
 from nectary.errors import Invalid
@@ -99,6 +98,6 @@ async def _report(request: Request) -> Report:
 
 
 ROUTES = (
-    Route("/v1/agents", register, methods=["POST"], name="registerAgent"),
+    AgentRoute("/v1/agents", register, methods=["POST"], name="registerAgent"),
     FromAgent("/v1/agents/{agentID}", report_again, methods=["PATCH"]),
 )

@@ -66,8 +66,16 @@ async def create(tx: WriteTx, user_id: UUID, new: NewProject) -> CreatedProject:
 
 _counted = select(
     projects,
-    select(func.count()).where(_members.c.project_id == projects.c.id).scalar_subquery().label("members_count"),
-    select(func.count()).where(_agents.c.project_id == projects.c.id).scalar_subquery().label("agents_count"),
+    select(func.count())
+    .where(_members.c.project_id == projects.c.id)
+    .correlate(projects)
+    .scalar_subquery()
+    .label("members_count"),
+    select(func.count())
+    .where(_agents.c.project_id == projects.c.id)
+    .correlate(projects)
+    .scalar_subquery()
+    .label("agents_count"),
 )
 
 
