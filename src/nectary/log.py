@@ -15,6 +15,7 @@ def set_up(level: str, style: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     plain = style == "json" or (style == "auto" and not sys.stderr.isatty())
+    # Plain tracebacks: the pretty ones print local variables, and those hold secrets.
     last: Any = (
         structlog.processors.JSONRenderer()
         if plain

@@ -33,18 +33,18 @@ def running(folder: Path) -> Iterator[str]:
                 parent.chmod(parent.stat().st_mode | 0o011)
     port = free_port()
     data = folder / "data"
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder}
-    subprocess.run(
-        [*as_user, bin_ / "initdb", "-D", data, "-U", "nectary", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"],
-        **quiet,  # type: ignore[call-overload]
-    )
+    made = ["-D", data, "-U", "nectary", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
+    _run(folder, *as_user, bin_ / "initdb", *made)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c full_page_writes=off"
-    start = [*as_user, bin_ / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", options, "start"]
-    subprocess.run(start, **quiet)  # type: ignore[call-overload]
+    _run(folder, *as_user, bin_ / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", options, "start")
     try:
         yield f"postgresql://nectary@127.0.0.1:{port}"
     finally:
-        subprocess.run([*as_user, bin_ / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)  # type: ignore[call-overload]
+        _run(folder, *as_user, bin_ / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+
+
+def _run(folder: Path, *command: str | Path) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
 
 def free_port() -> int:

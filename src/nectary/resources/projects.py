@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, ScalarSelect, Table, delete, func, select
 
 from nectary import clock
 from nectary.auth import tokens as proofs
@@ -64,19 +64,11 @@ async def create(tx: WriteTx, user_id: UUID, new: NewProject) -> CreatedProject:
     return CreatedProject(id=row.id, token=token.token, created_at=row.created_at, membership=membership)
 
 
-_counted = select(
-    projects,
-    select(func.count())
-    .where(_members.c.project_id == projects.c.id)
-    .correlate(projects)
-    .scalar_subquery()
-    .label("members_count"),
-    select(func.count())
-    .where(_agents.c.project_id == projects.c.id)
-    .correlate(projects)
-    .scalar_subquery()
-    .label("agents_count"),
-)
+def _how_many(table: Table) -> ScalarSelect[int]:
+    return select(func.count()).where(table.c.project_id == projects.c.id).correlate(projects).scalar_subquery()
+
+
+_counted = select(projects, _how_many(_members).label("members_count"), _how_many(_agents).label("agents_count"))
 
 
 async def get(tx: ReadTx, caller: Caller) -> Project:
