@@ -59,7 +59,7 @@ def _settings(url: str, **others: object) -> Settings:
         admin_email=ADMIN,
         admin_password=PASSWORD,  # type: ignore[arg-type]
         allowed_origins=("http://127.0.0.1:5000",),
-        **others,  # type: ignore[arg-type]
+        **others,
     )
 
 

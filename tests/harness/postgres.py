@@ -33,7 +33,7 @@ def running(folder: Path) -> Iterator[str]:
                 parent.chmod(parent.stat().st_mode | 0o011)
     port = free_port()
     data = folder / "data"
-    made = ["-D", data, "-U", "nectary", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
+    made: list[str | Path] = ["-D", data, "-U", "nectary", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
     _run(folder, *as_user, bin_ / "initdb", *made)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c full_page_writes=off"
     _run(folder, *as_user, bin_ / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", options, "start")
