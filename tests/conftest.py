@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -53,7 +54,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def _settings(url: str, **others: object) -> Settings:
+def _settings(url: str, **others: Any) -> Settings:
     return Settings(
         database_url=url,
         admin_email=ADMIN,
