@@ -58,7 +58,7 @@ def _settings(url: str, **others: Any) -> Settings:
     return Settings(
         database_url=url,
         admin_email=ADMIN,
-        admin_password=PASSWORD,  # type: ignore[arg-type]
+        admin_password=PASSWORD,
         allowed_origins=("http://127.0.0.1:5000",),
         **others,
     )
