@@ -41,6 +41,12 @@ def test_the_first_post_counts_everything_since_the_start() -> None:
     assert step.zero_at == STARTED
 
 
+def test_a_start_after_the_post_or_at_no_time_gives_no_moment_of_zero() -> None:
+    for started_at in (STARTED + 6, -5.0, None):
+        (step,) = told(snapshot(STARTED + 5, started_at, a=(100, 4)))
+        assert (step.zero_at, step.increments.input) == (None, {"a": (100, 4)})
+
+
 def test_later_posts_count_the_difference() -> None:
     _, step = told(snapshot(STARTED + 5, a=(100, 4)), snapshot(STARTED + 30, a=(150, 6), b=(7, 1)))
     assert step.increments.input == {"a": (50, 2), "b": (7, 1)}

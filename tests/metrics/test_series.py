@@ -161,6 +161,19 @@ def test_over_time_by_plugin_gives_each_plugin_its_own_series() -> None:
     assert shape["outputs"][0]["metrics"]["loads"] == []
 
 
+def test_samples_slightly_out_of_order_count_nothing_twice() -> None:
+    """Agents of one project whose clocks differ: the totals of 15 were stored at an earlier time than those of 10."""
+    samples = [
+        (NOON, inputs(a=(0, 0))),
+        (NOON + 30, inputs(a=(15, 0))),
+        (NOON + 35, inputs(a=(10, 0))),
+        (NOON + 60, inputs(a=(25, 0))),
+    ]
+    shape = series.v1_project(samples, NOON, NOON + 60, 5)["measurements"]["fluentbit_input"]
+    assert sum(value or 0 for _, value in points(shape["plugins"]["a"]["metrics"]["bytes"])) == 25
+    assert shape["totals"]["bytes"] == 25
+
+
 def test_totals_too_large_for_a_float_still_give_exact_differences() -> None:
     big = 2**62
     samples = [(NOON, inputs(a=(big, 0))), (NOON + 10, inputs(a=(big + 50, 0)))]
