@@ -43,14 +43,14 @@ def fluent_bit() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server's URL, without a database."""
     if given := os.environ.get("NECTARY_TEST_POSTGRES"):
         yield given.rstrip("/")
         return
     if postgres.programs() is None:
         pytest.skip("SKIPPED: no PostgreSQL programs found; install Debian's postgresql to run these on it too")
-    with postgres.running(tmp_path_factory.mktemp("postgres")) as url:
+    with postgres.running() as url:
         yield url
 
 

@@ -36,7 +36,7 @@ class Body(msgspec.Struct, rename=wire_name, frozen=True):
 
 
 async def register(request: Request) -> Response:
-    caller = await credentials.project(request)
+    caller = await credentials.project(request.scope)
     caller.require("create:*")
     report = await _report(request)
     here = context.of(request)
