@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from nectary.caller import Caller
-from nectary.edge import context
+from nectary.caller import Caller, Kind
+from nectary.edge import callers
 from nectary.errors import Unauthenticated
 from nectary.resources import agents, tokens
 
@@ -29,27 +29,23 @@ class FromAgent(AgentRoute):
 
 async def agent(request: Request) -> Caller:
     """The agent that X-Agent-Token names. Raises Unauthenticated, or Gone for a deleted one."""
+    await refuse_false_bearer(request)
     token = request.headers.get("x-agent-token")
     if token is None:
         raise Unauthenticated("unauthenticated", "this needs X-Agent-Token")
-    here = context.of(request)
-    caller = here.credentials.find(token, Caller)
-    if caller is None:
-        async with here.database.read() as tx:
-            caller = await agents.prove(tx, token)
-        here.credentials.remember(token, caller)
-    return caller
+    return await callers.remembered(request, token, Kind.AGENT, agents.prove)
 
 
 async def project(request: Request) -> Caller:
     """The project token that X-Project-Token holds. Raises Unauthenticated."""
+    await refuse_false_bearer(request)
     token = request.headers.get("x-project-token")
     if token is None:
         raise Unauthenticated("unauthenticated", "this needs X-Project-Token")
-    here = context.of(request)
-    caller = here.credentials.find(token, Caller)
-    if caller is None:
-        async with here.database.read() as tx:
-            caller = await tokens.prove(tx, token)
-        here.credentials.remember(token, caller)
-    return caller
+    return await callers.remembered(request, token, Kind.PROJECT_TOKEN, tokens.prove)
+
+
+async def refuse_false_bearer(request: Request) -> None:
+    """Agents send no Authorization; if there is one it must be right, as everywhere."""
+    if "authorization" in request.headers:
+        await callers.identify(request)
