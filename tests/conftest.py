@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,15 @@ def fluent_bit() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server's URL, without a database."""
     if given := os.environ.get("NECTARY_TEST_POSTGRES"):
         yield given.rstrip("/")
         return
     if postgres.programs() is None:
         pytest.skip("SKIPPED: no PostgreSQL programs found; install Debian's postgresql to run these on it too")
-    with postgres.running(tmp_path_factory.mktemp("postgres")) as url:
+    # Not in pytest's own temporary folder: every other run of pytest closes that to the user PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="nectary-postgres-") as folder, postgres.running(Path(folder)) as url:
         yield url
 
 
