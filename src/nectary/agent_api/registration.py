@@ -56,9 +56,12 @@ async def register(request: Request) -> Response:
 
 async def report_again(request: Request) -> Response:
     """An agent that kept its session. Any failure here mutes it until it restarts, so little is refused."""
+    await credentials.refuse_false_bearer(request.scope)
     token = request.headers["x-agent-token"]
-    report = await _report(request)
     here = context.of(request)
+    async with here.database.read() as read:
+        await agents.require_own(read, token, request.path_params["agentID"])  # before its body says anything
+    report = await _report(request)
     async with here.database.write() as tx:
         caller = await agents.report_again(tx, token, request.path_params["agentID"], report)
         await _audit(tx, request, caller)
