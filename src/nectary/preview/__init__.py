@@ -13,7 +13,7 @@ from nectary.preview.process import Room, ask, default_room
 
 __all__ = [
     "DEFAULT", "BusyError", "ChildError", "Limits", "Preview", "PreviewError", "RecordError", "Room", "ScriptError",
-    "TimedOutError", "TooLargeError", "preview", "run",
+    "TimedOutError", "TooLargeError", "preview", "preview_script", "run",
 ]  # fmt: skip
 
 Log = tuple[float, dict[str, Any]]
@@ -46,10 +46,11 @@ async def run(
 ) -> list[dict[str, Any]]:
     """Run a Lua script over events ``{"timestamp", "record", "tag"}``, as the sandbox's ``run`` did.
 
-    The script defines ``cb_filter(tag, ts, record)``, or what `call` names, and answers as a lua filter does. The results are in
-    the order of the events: ``{"result": [code, ts, record or list of records]}`` (code -1 drop, 0 kept as it was, 1 new time
-    and record, 2 new record; with -1 and 0 the time and record are the original ones), or ``{"error": text}``. An empty table
-    of the script's own making is a map, as in Fluent Bit; an empty array of the input stays one. Whole numbers are integers.
+    The script defines ``cb_filter(tag, ts, record)``, or what `call` names, and answers as a lua filter does. The results are
+    in the order of the events: ``{"result": [code, ts, record or list of records]}`` (code -1 drop, 0 kept as it was, 1 new
+    time and record, 2 new record; with -1 and 0 the time and record are the original ones), or ``{"error": text}``. An empty
+    table of the script's own making is a map, as in Fluent Bit; an empty array of the input stays one. Whole numbers are
+    integers.
 
     Raises ScriptError (does not compile or load), TimedOutError, TooLargeError, BusyError or ChildError.
     """

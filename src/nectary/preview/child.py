@@ -19,11 +19,11 @@ _MARGIN = 64 * 1024 * 1024
 _INTEGER_LIMIT = 2**63
 
 
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     """The answer is beyond its limit."""
 
 
-class _BadRecord(Exception):
+class _BadRecordError(Exception):
     """A record that cannot be written as JSON."""
 
 
@@ -63,11 +63,9 @@ class Machine:
                 return {"result": [-1, event["timestamp"], event["record"]]}
             if code not in (1, 2):
                 return {"result": [0, event["timestamp"], event["record"]]}
-            if self._kit[b"kind"](record) not in (b"map", b"list"):
-                raise _BadRecord("the function returned no record")
             time = self._time(ts, event["timestamp"]) if code == 1 else event["timestamp"]
             return {"result": [code, time, self._records(record)]}
-        except _BadRecord as problem:
+        except _BadRecordError as problem:
             return {"error": str(problem)}
 
     def flush(self) -> list[Any]:
@@ -76,9 +74,11 @@ class Machine:
         return [] if held is None else [self.to_python(pair) for pair in held.values()]
 
     def _records(self, record: Any) -> Any:
+        if self._kit[b"kind"](record) not in (b"map", b"list"):
+            raise _BadRecordError("the function returned no record")
         found = self.to_python(record)
         if isinstance(found, list) and not all(isinstance(each, dict) for each in found):
-            raise _BadRecord("the function returned a list with something else than records")
+            raise _BadRecordError("the function returned a list with something else than records")
         return found
 
     @staticmethod
@@ -117,7 +117,7 @@ class Machine:
     def to_python(self, value: Any, depth: int = 0) -> Any:
         """A Lua value as Fluent Bit would pack it (flb_lua_tomsgpack): whole numbers as integers, tables by their mark."""
         if depth > self._depth:
-            raise _BadRecord(f"the record is nested deeper than {self._depth}")
+            raise _BadRecordError(f"the record is nested deeper than {self._depth}")
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int | float):
@@ -128,12 +128,14 @@ class Machine:
             return value.decode("utf-8", "replace")
         kind = self._kit[b"kind"](value)
         if kind == b"list":
-            return [self.to_python(value[place], depth + 1) for place in range(1, self._kit[b"length"](value) + 1)]
+            return [
+                self.to_python(self._kit[b"at"](value, place), depth + 1) for place in range(1, self._kit[b"length"](value) + 1)
+            ]
         if kind == b"map":
             return {_key(name): self.to_python(item, depth + 1) for name, item in value.items()}
         if kind == b"null":
             return None
-        raise _BadRecord(f"a record cannot hold a {_text(kind)}")
+        raise _BadRecordError(f"a record cannot hold a {_text(kind)}")
 
 
 def _key(name: Any) -> str:
@@ -141,7 +143,7 @@ def _key(name: Any) -> str:
         return name.decode("utf-8", "replace")
     if isinstance(name, int | float) and not isinstance(name, bool):
         return repr(name)
-    raise _BadRecord("a key of the record is neither a text nor a number")
+    raise _BadRecordError("a key of the record is neither a text nor a number")
 
 
 def _text(value: Any) -> str:
@@ -171,31 +173,37 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     limits = request["limits"]
     machine = Machine(limits)
     confine(limits)
-    results: list[str] = []
-    size = 0
     try:
         problem = machine.load(request["code"], request["call"])
-        if problem is not None:
-            return {"script": problem}
-        for event in request["events"]:
-            results.append(json.dumps(machine.call(event)))
-            size += len(results[-1])
-            if size > limits["output"]:
-                raise _TooLarge
-        held = machine.flush() if request["flush"] else []
-        if size + len(json.dumps(held)) > limits["output"]:
-            raise _TooLarge
-    except luajit21.LuaMemoryError:
+        return _run(machine, request) if problem is None else {"script": problem}
+    except (luajit21.LuaMemoryError, MemoryError):
         return {"too_large": "memory"}
-    except luajit21.LuaError as problem:
-        if b"nectary: out of instructions" in (
-            problem.args[0] if isinstance(problem.args[0], bytes) else str(problem).encode()
-        ):
-            return {"timed_out": True}
-        return {"script": str(problem)}
-    except (_TooLarge, _BadRecord, MemoryError, RecursionError) as problem:
-        return {"too_large": "memory" if isinstance(problem, MemoryError) else "output"}
-    return {"results": [json.loads(result) for result in results], "held": held}
+    except luajit21.LuaError as failure:
+        return (
+            {"timed_out": True}
+            if "nectary: out of instructions" in _text(failure.args[0])
+            else {"script": _text(failure.args[0])}
+        )
+    except (_TooLargeError, _BadRecordError, RecursionError):
+        return {"too_large": "output"}
+
+
+def _run(machine: Machine, request: dict[str, Any]) -> dict[str, Any]:
+    results: list[dict[str, Any]] = []
+    size = 0
+    for event in request["events"]:
+        results.append(machine.call(event))
+        size = _weighed(size, results[-1], request)
+    held = machine.flush() if request["flush"] else []
+    _weighed(size, held, request)
+    return {"results": results, "held": held}
+
+
+def _weighed(size: int, part: Any, request: dict[str, Any]) -> int:
+    size += len(json.dumps(part))
+    if size > request["limits"]["output"]:
+        raise _TooLargeError
+    return size
 
 
 def main() -> None:

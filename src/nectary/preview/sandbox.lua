@@ -7,7 +7,7 @@ jit.off()
 
 local null = require("string.buffer").decode("\3") -- the NULL light userdata that Fluent Bit calls flb_null
 local sethook, error, getmetatable, pcall, setmetatable = debug.sethook, error, getmetatable, pcall, setmetatable
-local tostring, type, rawget, select = tostring, type, rawget, select
+local tostring, type, rawget = tostring, type, rawget
 local maxn, loadtext = table.maxn, load
 
 string.dump = nil
@@ -62,7 +62,7 @@ function world.loadstring(text, name) return world.load(text, name) end
 
 local call
 
-local kit = {null = null}
+local kit = {null = null, at = rawget}
 
 function kit.hook() sethook(tick, "", STEP) end
 
