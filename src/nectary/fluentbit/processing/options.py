@@ -88,6 +88,9 @@ class Path:
     or_template: bool = False
 
     def read(self, value: object) -> str:
+        # Whether it is a path shows only with the rule's regexMode at hand; a template may be empty.
+        if self.or_template and value == "":
+            return ""
         text = _text(value)
         if not (self.or_regex or self.or_template):
             steps(text)
@@ -183,6 +186,8 @@ def computation(name: str, wanted: object) -> tuple[str, str | None]:
 
 def steps(text: str) -> tuple[str | int, ...]:
     """The keys (and places in lists, from 1) that a path goes through. Raises OptionError for a broken accessor."""
+    if not text:
+        raise OptionError("must not be empty")
     if not text.startswith("$"):
         return (text,)
     root = _ROOT.match(text)

@@ -4,13 +4,17 @@
 -- (Above half, it picks those to drop.) The numbers come from the minimal standard generator of Park and Miller, so that a
 -- seed gives the same choice everywhere.
 function rules.sampling(options)
-  local number = options.seed and options.seed % 2147483646 + 1
+  local number
   local share = options.percentage / 100
   local rate = math.min(share, 1 - share)
   local opened, seen, stretch, pick = nil, 0, 0, 0
 
   local function chance(event)
-    number = number or math.floor(records.seconds(event.ts) * 1000) % 2147483646 + 1
+    if not number then
+      number = (options.seed or math.floor(records.seconds(event.ts) * 1000)) % 2147483646 + 1
+      -- Small seeds start with small numbers; a few turns mix them.
+      for _ = 1, 4 do number = number * 16807 % 2147483647 end
+    end
     number = number * 16807 % 2147483647
     return (number - 1) / 2147483646
   end
