@@ -52,20 +52,25 @@ def _sequence(scan: Scan, flags: Flags) -> tuple[Node, Flags]:
         if flags.extended and _skipped(scan):
             continue
         if scan.dialect == "pcre" and scan.take("(?#"):
-            scan.until(")", "the comment")
+            scan.until(")", "the comment", scan.at - 3)
             continue
         switched = _flag_switch(scan, flags)
         if switched:
             flags = switched
             continue
         if scan.dialect == "pcre" and scan.take("\\Q"):
-            end = scan.text.find("\\E", scan.at)
-            quoted = scan.text[scan.at : end if end >= 0 else len(scan.text)]
-            scan.at += len(quoted) + (2 if end >= 0 else 0)
-            nodes.extend(text_node(char, flags) for char in quoted)
+            nodes.extend(_quoted(scan, flags))
             continue
         nodes.append(_repeated(scan, _atom(scan, flags, first=not nodes), flags))
     return joined(nodes), flags
+
+
+def _quoted(scan: Scan, flags: Flags) -> list[Node]:
+    end = scan.text.find("\\E", scan.at)
+    nodes = [text_node(char, flags) for char in scan.text[scan.at : end if end >= 0 else len(scan.text)]]
+    scan.at = end + 2 if end >= 0 else len(scan.text)
+    # A repeat after \\E is of the last character.
+    return [*nodes[:-1], _repeated(scan, nodes[-1], flags)] if nodes else []
 
 
 def _skipped(scan: Scan) -> bool:
@@ -162,7 +167,7 @@ def _group(scan: Scan, flags: Flags) -> Node:
     for mark, name_end in (("?P<", ">"), ("?<", ">"), ("?'", "'")):
         if scan.text.startswith(mark, scan.at) and scan.peek(2) not in ("=", "!"):
             scan.at += len(mark)
-            return _captured(scan, flags, scan.until(name_end, "the name of a group"), at)
+            return _captured(scan, flags, scan.until(name_end, "the name of a group", at), at)
     for mark, kind, negated in (
         ("?=", "ahead", False),
         ("?!", "ahead", True),
@@ -257,7 +262,7 @@ def _reference(scan: Scan, flags: Flags, at: int) -> Node:
         if scan.text[scan.at - 1] == "g" and opening != "{":
             break
         if scan.take(opening):
-            name = scan.until(closing, "the reference")
+            name = scan.until(closing, "the reference", at)
             reference: int | str = int(name) if name.isascii() and name.isdigit() else name
             if (isinstance(reference, str) and not _NAME.match(reference)) or reference == 0:
                 break
@@ -280,7 +285,7 @@ def _escaped_char(scan: Scan, char: str, at: int) -> str:
 
 def _hexadecimal(scan: Scan, at: int) -> str:
     if scan.take("{"):
-        digits = scan.until("}", "\\x{")
+        digits = scan.until("}", "\\x{", at)
     else:
         found = re.compile(r"[0-9A-Fa-f]{1,2}").match(scan.text, scan.at)
         digits = found[0] if found else ""
@@ -312,7 +317,7 @@ def _class(scan: Scan, flags: Flags) -> Node:
 
 
 def _named_class(scan: Scan, at: int) -> Ranges:
-    name = scan.until(":]", "the named class")
+    name = scan.until(":]", "the named class", at)
     members = charsets.POSIX.get(name.removeprefix("^"))
     if members is None:
         raise scan.error(f"there is no class [:{name}:]", at)

@@ -57,10 +57,10 @@ class Scan:
             return True
         return False
 
-    def until(self, mark: str, what: str) -> str:
+    def until(self, mark: str, what: str, start: int) -> str:
         end = self.text.find(mark, self.at)
         if end < 0:
-            raise self.error(f"{what} is not closed")
+            raise self.error(f"{what} is not closed", start)
         found = self.text[self.at : end]
         self.at = end + len(mark)
         return found

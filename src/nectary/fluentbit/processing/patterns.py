@@ -47,7 +47,7 @@ class Pattern:
 def parse(source: str, *, dialect: Dialect = "pcre", match_case: bool = True) -> Pattern:
     """Read a regular expression. Raises PatternError with the place and the reason."""
     if len(source) > LENGTH_LIMIT:
-        raise PatternError(f"the pattern is longer than {LENGTH_LIMIT} characters", LENGTH_LIMIT)
+        raise PatternError(f"the pattern is longer than {LENGTH_LIMIT} characters", LENGTH_LIMIT + 1)
     scan = Scan(source, dialect)
     node, _ = alternatives(scan, Flags(fold=not match_case))
     if scan.at < len(source):

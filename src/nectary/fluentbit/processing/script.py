@@ -33,8 +33,8 @@ def script(rules: Sequence[Rule]) -> str:
     if "json" in uses or "csv" in uses:
         uses.add("records")
     parts = [_heading(active)]
-    parts.extend(_module(name) for name in _MODULES if name in uses)
-    parts.append(_module("pipeline"))
+    parts.extend(module_source(name) for name in _MODULES if name in uses)
+    parts.append(module_source("pipeline"))
     if sources:
         parts.append("-- The rules.\nlocal rules = {}\n")
         parts.extend(_USES.sub("", source) for source in sources.values())
@@ -51,7 +51,8 @@ function cb_flush() return pipeline.flush(steps) end
 
 
 @cache
-def _module(name: str) -> str:
+def module_source(name: str) -> str:
+    """The Lua source of one module of the prelude: records, regex, json, csv, digest or pipeline."""
     return resources.files("nectary.fluentbit.processing").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 

@@ -2,7 +2,8 @@
 -- that is not valid UTF-8 counts as one character that no class contains.
 local regex = {}
 
--- More steps than this on one text is a runaway pattern, and an error.
+-- More steps than this on one text is a runaway pattern, and an error. (So is running out of Lua's stack, which takes some
+-- 2,000 repeats of a group with captures or alternatives.)
 regex.STEP_LIMIT = 200000
 
 local byte, sub = string.byte, string.sub
@@ -206,7 +207,33 @@ function build.behind(node, state, next)
   end
 end
 
--- As far as it goes, then back one character at a time.
+-- A node that can match in one way only, and takes something: a function like those of `one`; nil for any other node.
+-- Repeats of such nodes need no recursion, however long the text.
+local function single_way(node, state)
+  if one[node[1]] then return one[node[1]](node, state) end
+  if node[1] == "text" then
+    local literal = node[2]
+    local length = #literal
+    return function(at)
+      if sub(state.text, at, at + length - 1) == literal then return at + length end
+    end
+  end
+  if node[1] ~= "sequence" or #node == 1 then return nil end
+  local steps = {}
+  for place_in = 2, #node do
+    steps[place_in - 1] = single_way(node[place_in], state)
+    if not steps[place_in - 1] then return nil end
+  end
+  return function(at)
+    for place_in = 1, #steps do
+      at = steps[place_in](at)
+      if not at then return nil end
+    end
+    return at
+  end
+end
+
+-- As far as it goes, then back one repeat at a time.
 local function greedy_one(step, least, most, state, next)
   return function(at)
     local count, here, marks = 0, at, nil
@@ -281,9 +308,10 @@ end
 build["repeat"] = function(node, state, next)
   local inner, least, most, lazy = node[2], node[3], node[4], node[5]
   if most < 0 then most = math.huge end
-  if one[inner[1]] then
+  local step = single_way(inner, state)
+  if step then
     local repeat_one = lazy and lazy_one or greedy_one
-    return repeat_one(one[inner[1]](inner, state), least, most, state, next)
+    return repeat_one(step, least, most, state, next)
   end
   return loop(inner, least, most, lazy, state, next)
 end
