@@ -16,6 +16,8 @@ from typing import Any
 from lupa import luajit21
 
 _MARGIN = 64 * 1024 * 1024
+# LuaJIT ends runaway recursion by the size of its own stack; string.gsub calling itself needs this much of ours until then.
+_STACK = 112 * 1024 * 1024
 _INTEGER_LIMIT = 2**63
 
 
@@ -153,7 +155,7 @@ def _text(value: Any) -> str:
 def confine(limits: dict[str, Any]) -> None:
     """Ask the system to hold this process to its limits: address space, CPU, no files, no children, no core dumps."""
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if sys.platform == "linux" else 0
-    room = pages * resource.getpagesize() + 2 * limits["memory"] + _MARGIN
+    room = pages * resource.getpagesize() + 2 * limits["memory"] + _MARGIN + _STACK
     seconds = math.ceil(limits["seconds"])
     wanted = [
         (resource.RLIMIT_CPU, seconds, seconds + 1),
@@ -166,6 +168,8 @@ def confine(limits: dict[str, Any]) -> None:
         wanted.append((resource.RLIMIT_AS, room, room))
     for what, soft, hard in wanted:
         resource.setrlimit(what, (soft, hard))
+    _, most = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (_STACK if most == resource.RLIM_INFINITY else min(_STACK, most), most))
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -81,8 +82,10 @@ async def _run_child(body: bytes, limits: Limits) -> bytes:
         await child.wait()
         _close(child)
     if child.returncode != 0:
-        if child.returncode in (-9, -24):  # SIGKILL and SIGXCPU: out of CPU time
+        if child.returncode in (-signal.SIGKILL, -signal.SIGXCPU):
             raise TimedOutError(f"the script used more than {limits.seconds:g} s of CPU")
+        if child.returncode in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS):
+            raise TooLargeError("the script needs more memory than one preview may")
         raise ChildError(f"the preview process ended with {child.returncode}")
     return raw
 

@@ -109,7 +109,8 @@ def _options(index: int, kind: type[Options], given: Mapping[str, Any]) -> Optio
 
 def _check(index: int, options: Options) -> None:
     """What only shows with all options at hand: expressions in the chosen dialect, groups, accessors."""
-    for name, field, kind in option_fields(type(options)):
+    # Expressions first: what else is wrong may only be so because of them.
+    for name, field, kind in sorted(option_fields(type(options)), key=lambda entry: not is_regex(options, entry[2])):
         value = getattr(options, field.name)
         if not isinstance(value, str):
             continue
