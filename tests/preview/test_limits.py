@@ -31,7 +31,8 @@ def filter_of(body: str) -> str:
 
 
 async def error_of(body: str) -> str:
-    [result] = await run(filter_of(body), [EVENT], QUICK)
+    # Time enough to get to the error on a busy machine.
+    [result] = await run(filter_of(body), [EVENT], dataclasses.replace(QUICK, seconds=15.0, instructions=100_000_000))
     assert "error" in result, result
     return str(result["error"])
 
@@ -127,6 +128,25 @@ async def test_a_request_beyond_the_limits_is_refused_before_a_process_is_starte
         await run("", [EVENT] * 3, dataclasses.replace(DEFAULT, events=2))
     with pytest.raises(TooLargeError, match="bytes of code"):
         await run("-" * 2000, [EVENT], dataclasses.replace(DEFAULT, input=1000))
+
+
+async def test_events_that_are_no_json_are_refused() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for record in ({"n": float("nan")}, {"deep": deep}):
+        with pytest.raises(TooLargeError, match="not JSON"):
+            await run(filter_of("return 0"), [{"record": record}])
+
+
+async def test_numbers_of_any_size_and_records_of_any_depth_harm_nothing() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(300):
+        deep = {"d": deep}
+    events: list[dict[str, object]] = [{"record": {"n": 10**400, "m": 2**64}}, {"record": deep}]
+    big, nested = await run(filter_of("record.x = 1 return 2, ts, record"), events)
+    assert big["result"][2] == {"n": None, "m": float(2**64), "x": 1}
+    assert "nested deeper" in nested["error"]
 
 
 @pytest.mark.parametrize(

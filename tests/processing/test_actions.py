@@ -20,7 +20,7 @@ def action(kind: str, *keys: str, enabled: bool = True, **arguments: Any) -> dic
 
 
 ADD = action("add", add={"key": "new", "value": "yes"})
-EVERYTHING = {"x": [1, 2.5, True, None, {}, []]}
+EVERYTHING: dict[str, Any] = {"x": [1, 2.5, True, None, {}, []]}
 CHAIN = [
     ADD,
     action("rename", "new", renameTo="newer"),

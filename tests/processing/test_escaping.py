@@ -16,7 +16,8 @@ from nectary.preview import preview_script as preview_of
 
 HOSTILE = [
     '"', "'", "\\", "\n", "\r", "\r\n", "\0", "]]", "]=]", "[[", "--", "--[[", "${HOME}", "{{ secrets.X }}", "{{files.a}}",
-    '"..os.exit().."', "\\\n", "\u2028", "\x85", "\x1b", "é😀", "\ud800", "\udc80", "end", '") error("x") --', "%", "%1", "\t", " ", "#}",
+    '"..os.exit().."', "\\\n", "\u2028", "\x85", "\x1b", "é😀", "\ud800", "\udc80",
+    "end", '") error("x") --', "%", "%1", "\t", " ", "#}",
 ]  # fmt: skip
 TEXT = st.text(max_size=20) | st.lists(st.sampled_from(HOSTILE), max_size=6).map("".join)
 # Records travel as JSON in UTF-8, where a lone surrogate has no place.

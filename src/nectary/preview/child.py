@@ -19,6 +19,7 @@ _MARGIN = 64 * 1024 * 1024
 # LuaJIT ends runaway recursion by the size of its own stack; string.gsub calling itself needs this much of ours until then.
 _STACK = 112 * 1024 * 1024
 _INTEGER_LIMIT = 2**63
+_LARGEST = 2**1024 - 2**970
 
 
 class _TooLargeError(Exception):
@@ -104,7 +105,8 @@ class Machine:
         if isinstance(value, bool):
             return value
         if isinstance(value, int | float):
-            return float(value)
+            # Whole numbers beyond every double would raise.
+            return float(value) if abs(value) < _LARGEST else (math.inf if value > 0 else -math.inf)
         if isinstance(value, str):
             return value.encode("utf-8", "surrogatepass")
         table = self._lua.table()

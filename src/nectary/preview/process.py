@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from nectary.preview.errors import BusyError, ChildError, ScriptError, TimedOutError, TooLargeError
 from nectary.preview.limits import DEFAULT, Limits
@@ -55,7 +56,10 @@ async def ask(code: str, events: Sequence[Mapping[str, Any]], call: str, limits:
     if len(events) > limits.events:
         raise TooLargeError(f"{len(events)} events are more than the {limits.events} of one preview")
     request = {"code": code, "call": call, "flush": flush, "events": list(events), "limits": asdict(limits)}
-    body = json.dumps(request).encode()
+    try:
+        body = json.dumps(request, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        raise TooLargeError("the events are not JSON: a number that is none, or nested too deep") from None
     if len(body) > limits.input:
         raise TooLargeError(f"{len(body)} bytes of code and events are more than the {limits.input} of one preview")
     async with room.turn():
@@ -129,16 +133,13 @@ def _read(raw: bytes, limits: Limits) -> Answer:
     return Answer(found["results"], found["held"])
 
 
-_DEFAULT_ROOMS: dict[int, Room] = {}
+# Semaphores belong to the loop that first waits on them, so each loop has its own room.
+_ROOMS: WeakKeyDictionary[asyncio.AbstractEventLoop, Room] = WeakKeyDictionary()
 
 
 def default_room() -> Room:
     """The room shared by all previews of the running event loop."""
-    loop = id(asyncio.get_running_loop())
-    if loop not in _DEFAULT_ROOMS:
-        _DEFAULT_ROOMS.clear()
-        _DEFAULT_ROOMS[loop] = Room()
-    return _DEFAULT_ROOMS[loop]
+    return _ROOMS.setdefault(asyncio.get_running_loop(), Room())
 
 
 __all__ = ["AT_ONCE", "DEFAULT", "WAITING", "Answer", "Room", "ask", "default_room"]

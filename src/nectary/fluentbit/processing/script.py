@@ -18,14 +18,14 @@ _MODULES: Final = ("records", "regex", "json", "csv", "digest")
 _USES: Final = re.compile(r"-- uses: ([a-z ]+)\n")
 
 
-def script(rules: Sequence[Rule]) -> str:
-    """The Lua source that does what the active rules say, top to bottom.
+def script(rules: Sequence[Rule], numbers: Sequence[int] | None = None) -> str:
+    """The Lua source that does what the active rules say, top to bottom. `numbers`: their places in a longer list.
 
     It defines ``cb_filter(tag, ts, record)`` for the lua filter or processor, and ``cb_flush()``, which Fluent Bit never calls:
     it gives the records that rules still hold back, for a preview. The filter should have ``enable_flb_null`` on, else nulls
     get lost (plugins/filter_lua); time may come as a number or, with ``time_as_table``, as a table.
     """
-    active = [(index, rule) for index, rule in enumerate(rules) if rule.active]
+    active = [(number, rule) for number, rule in zip(numbers or range(len(rules)), rules, strict=True) if rule.active]
     sources = {name: _rule_source(name) for name in sorted({rule.options.type for _, rule in active})}
     uses = {"records"}
     for source in sources.values():

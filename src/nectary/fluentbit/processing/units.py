@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final, TypeAlias
 
 from nectary.fluentbit.processing.reading import Rule
-from nectary.fluentbit.processing.rules import Delete, Options, Put
+from nectary.fluentbit.processing.rules import CustomScript, Delete, Options, Put
 from nectary.fluentbit.processing.script import CALL, script
 
 Unit: TypeAlias = dict[str, str]
@@ -28,16 +28,23 @@ def processors(rules: Sequence[Rule], *, native: bool = True) -> list[Unit]:
     exactly the same on every record (plugins/processor_content_modifier/cm_logs.c) and spare the record Lua, where whole
     numbers beyond 2^53 lose digits. Nothing else in stock Fluent Bit is exact: content_modifier's rename leaves two keys of one
     name where the new one exists, its hash takes the raw bytes of numbers; grep reads strings only; the sampling processor
-    is for traces. All other rules share one lua unit per stretch.
+    is for traces. All other rules share one lua unit per stretch. Rules before a custom script stay with it: the script is
+    told whether they changed the record.
     """
+    active = [place for place, rule in enumerate(rules) if rule.active]
+    last_script = max((place for place in active if isinstance(rules[place].options, CustomScript)), default=-1)
+
+    def made(place: int) -> Unit | None:
+        return native_unit(rules[place].options) if native and place > last_script else None
+
     units: list[Unit] = []
-    active = [rule for rule in rules if rule.active]
-    for is_native, stretch in groupby(active, key=lambda rule: native and native_unit(rule.options) is not None):
-        run = list(stretch)
+    for is_native, stretch in groupby(active, key=lambda place: made(place) is not None):
+        places = list(stretch)
         if is_native:
-            units.extend(unit for rule in run if (unit := native_unit(rule.options)))
+            units.extend(unit for place in places if (unit := made(place)))
         else:
-            units.append({"name": "lua", **_lua_options(run), "code": script(run)})
+            run = [rules[place] for place in places]
+            units.append({"name": "lua", **_lua_options(run), "code": script(run, places)})
     return units
 
 
