@@ -13,6 +13,7 @@ from nectary.fluentbit.processing import Action, actions_script, materialise, re
 from nectary.fluentbit.processing.lua_text import block, literal, quoted
 from nectary.preview import preview, run
 from nectary.preview import preview_script as preview_of
+from tests.processing.examples import EXAMPLES, Example
 
 HOSTILE = [
     '"', "'", "\\", "\n", "\r", "\r\n", "\0", "]]", "]=]", "[[", "--", "--[[", "${HOME}", "{{ secrets.X }}", "{{files.a}}",
@@ -114,3 +115,10 @@ def test_a_file_name_that_no_reference_would_find_is_refused(name: str) -> None:
     rule = read_action_rule({"match": "*", "language": "lua", "actions": []})
     with pytest.raises(ValueError, match="cannot be used in a reference"):
         materialise(rule, file_name=name)
+
+
+@pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: rule.title)
+def test_no_compiled_script_holds_text_that_a_reader_would_replace(rule: Example) -> None:
+    source = script(read_rules(rule.rules))
+    assert "${" not in source
+    assert "{{" not in source

@@ -77,7 +77,7 @@ function digest.sha256(text)
   return table.concat(state)
 end
 
-local MD5_TURNS = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}}
+local MD5_TURNS = { {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21} }
 
 local function md5_block(state, message, offset)
   local words = {}
