@@ -11,9 +11,14 @@ import pytest
 from nectary.fluentbit.processing import Rule, lua_filter, processors, read_rules, script
 from nectary.preview import preview
 from tests.processing.examples import EXAMPLES, START
-from tests.processing.fluent_bit import Stream, run
+from tests.processing.fluent_bit import Stream, binary, run
 
 pytestmark = pytest.mark.fluent_bit
+
+
+@pytest.fixture(autouse=True)
+def _found() -> None:
+    binary()
 
 
 def _disagreements(found: list[list[tuple[float, dict[str, object]]]]) -> list[str]:

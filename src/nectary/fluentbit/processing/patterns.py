@@ -32,7 +32,8 @@ class Pattern:
         """The call that makes the matcher."""
         first = self.node[1] if self.node[0] == "sequence" and len(self.node) > 1 else self.node
         assert isinstance(first, tuple)
-        value: dict[str, LuaValue] = {"node": self.node, "groups": self.groups}
+        # The source is there for people who read the script.
+        value: dict[str, LuaValue] = {"source": self.source, "node": self.node, "groups": self.groups}
         if self.names:
             value["names"] = {name: list(groups) for name, groups in self.names.items()}
         if first[0] == "text":
