@@ -61,7 +61,7 @@ class Place(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong at a place: `kind` is a stable word for programs, `message` says what, `advice` what would do (may be "")."""
+    """What is wrong at a place: `kind` is a stable word for programs, `message` says what, `advice` what would do or ""."""
 
     place: Place
     kind: str
@@ -86,11 +86,11 @@ class ConfigError(Exception):
 class Limits:
     """How much is read before giving up.
 
-    bytes: of all files together, as UTF-8. files: the main file included (1000 is Fluent Bit's own limit). depth: of nested YAML or
-    JSON values, and of files that include files. problems: reading stops after so many.
+    bytes: of all files together, as UTF-8. files: the main file included (1000 is Fluent Bit's own limit). depth: of nested
+    YAML or JSON values, and of files that include files. problems: reading stops after so many.
     """
 
-    bytes: int = 8 * 1024 * 1024
+    bytes: int = 4 * 1024 * 1024
     depth: int = 64
     files: int = 1000
     problems: int = 200
@@ -195,7 +195,7 @@ class Section(NamedTuple):
     """One section: a classic `[HEADER]` with its lines, or one item of a YAML or JSON list such as `pipeline.inputs`.
 
     header: the word that made it this kind, as written ("INPUT", "inputs"). abbreviated: the classic header was shortened
-    (`[IN]`), which Fluent Bit takes. line, column: of the header (classic) or of the item's map; end_line: its last line.
+    (`[IN]`), which Fluent Bit takes. line, column: of the header (classic) or of the item's map.
     """
 
     kind: Kind
@@ -205,7 +205,6 @@ class Section(NamedTuple):
     file: str
     line: int
     column: int
-    end_line: int = 0
     abbreviated: bool = False
 
     @property
@@ -260,7 +259,7 @@ class Plugin(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """One entry of @SET or `env`: value is "" when only `uri` (`file:///...`) is given. refresh: its interval as written, or ""."""
+    """One entry of @SET or `env`. value: "" when only `uri` (`file:///x`) is given; refresh: its interval as written, or ""."""
 
     name: str
     value: str
