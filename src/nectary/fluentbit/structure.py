@@ -156,25 +156,36 @@ class Tree:
         return found
 
     def _plugins(self, kind: Kind, key: Scalar, value: Node) -> None:
+        file, names = self.file, self.names
         for item in self._maps(key, value):
             properties: list[Property] = []
             groups: list[Group] = []
             for name, entry in item.pairs:
-                if isinstance(entry, Scalar):
+                if not isinstance(entry, Scalar):
+                    self._plugin_nested(kind, name, entry, properties, groups)
+                    continue
+                word, text = names.get(name.text), entry.text
+                # The common property is made here and not by a call: a large file has many thousands of them.
+                if word and text and text[0] not in BLANKS and text[-1] not in BLANKS:
+                    properties.append(Property(name.text, word, text, file, name.line, name.column, entry.line, entry.column))
+                else:
                     prop = self._property(name, entry)
                     if prop is not None:
                         properties.append(prop)
-                elif name.text in ("processors", "routes") or (
-                    kind is Kind.INPUT and name.text == "telemetry" and isinstance(entry, MapNode)
-                ):
-                    if name.text == "processors":
-                        self._check_processors(entry)
-                    properties.append(self._nested(name, entry, name.text))
-                elif isinstance(entry, ListNode):
-                    properties.extend(self._list(name, entry))
-                else:
-                    groups.append(self._group(name.text, name, entry))
             self._section(kind, key.text, item, properties, tuple(groups))
+
+    def _plugin_nested(
+        self, kind: Kind, name: Scalar, entry: ListNode | MapNode, properties: list[Property], groups: list[Group]
+    ) -> None:
+        structured = name.text in ("processors", "routes")
+        if structured or (kind is Kind.INPUT and name.text == "telemetry" and isinstance(entry, MapNode)):
+            if name.text == "processors":
+                self._check_processors(entry)
+            properties.append(self._nested(name, entry, name.text))
+        elif isinstance(entry, ListNode):
+            properties.extend(self._list(name, entry))
+        else:
+            groups.append(self._group(name.text, name, entry))
 
     def _list(self, key: Scalar, value: ListNode) -> Iterator[Property]:
         """One property per item; Fluent Bit does not trim items (STATE_PLUGIN_VAL_LIST)."""

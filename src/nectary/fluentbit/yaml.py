@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from nectary.fluentbit import yaml_plain
 from nectary.fluentbit.document import (
     LIMITS,
     Document,
@@ -59,7 +60,8 @@ def read_file(reading: Reading, file: str, data: str | bytes) -> None:
     tree = Tree(reading, file, follow)
     mark = len(text) - len(text.removeprefix("\ufeff"))
     # All of the text first: what stands above bad syntax is often only half of what was meant.
-    for root in nodes(reading, file, text[mark:], mark):
+    plain = yaml_plain.root_of(text[mark:], mark)
+    for root in nodes(reading, file, text[mark:], mark) if plain is None else (plain,):
         tree.read(root)
 
 
@@ -115,6 +117,8 @@ def _build(reading: Reading, file: str, text: str, shift: int) -> Iterator[Node]
             inner = current
             current, start = outer.pop()
             mark, end = start.start_mark, event.end_mark.index + shift
+            if not start.flow_style and inner:
+                end = inner[-1].end  # libyaml ends a block where the next one starts
             span = (mark.line + 1, mark.column + 1, mark.index + shift, end)
             if kind is yaml.MappingEndEvent:
                 current.append(MapNode(_paired(reading, file, inner), *span))
