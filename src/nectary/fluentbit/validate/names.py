@@ -12,6 +12,6 @@ def unknown_plugin(report: Report, kind: str, name: str, where: tuple[str, int, 
     elif others := [other for other in report.schema.kinds_of(base) if other != kind]:
         remedy = f'"{base.lower()}" is one of the {others[0]} plugins'
     else:
-        remedy = report.did_you_mean(base, list(report.schema.names(kind)))
+        remedy = report.did_you_mean(base, report.schema.names(kind))
     subject = f"{kind}.{name[:200]}"
     report.error(where, "unknown_plugin", subject, f"unknown {kind} plugin {shown(name)}", remedy, Stage.LOAD)

@@ -127,7 +127,7 @@ def _parsers(report: Report, plugin: PluginSchema, prop: Property, value: str) -
     for name in names:
         if not name or name in known or (multiline and name.lower() in BUILT_IN_PARSERS):
             continue
-        remedy = report.did_you_mean(name, sorted(known)[:1000]) or "define it, or name its file in parsers_file of the service"
+        remedy = report.did_you_mean(name, known) or "define it, or name its file in parsers_file of the service"
         message = f"no parser is called {shown(name)}"
         note = report.error if (plugin.kind, plugin.name, prop.name) in _FATAL_PARSERS else report.warn
         note(value_place(prop), "unknown_parser", _subject(plugin, prop), message, remedy, Stage.START)

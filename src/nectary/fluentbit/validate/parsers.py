@@ -142,7 +142,7 @@ def _values(report: Report, section: Section, kind: str, subject: str) -> None:
     for prop in section.properties:
         option = options.get(prop.name)
         if option is None:
-            remedy = report.did_you_mean(prop.name, list(options)) or "remove it"
+            remedy = report.did_you_mean(prop.name, options) or "remove it"
             message = f"a {kind.replace('_', ' ')} has no option {shown(prop.key)}, Fluent Bit ignores it"
             report.warn(
                 (prop.file, prop.line, prop.column), "unknown_property", f"{subject}.{prop.name[:200]}", message, remedy

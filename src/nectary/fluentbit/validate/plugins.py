@@ -26,8 +26,12 @@ _EMPTY_IS_FINE = {
 
 def check(report: Report, section: Section) -> None:
     """Everything about one plugin section."""
-    kind = str(section.kind)
-    found = next((prop for prop in section.properties if prop.name == "name"), None)
+    kind = section.kind.value
+    found = None
+    for prop in section.properties:
+        if prop.name == "name":
+            found = prop
+            break
     if found is None:
         report.error(
             section.place, "missing_name", kind, f'this {kind} has no "name", so nobody knows which plugin it is',
@@ -37,11 +41,15 @@ def check(report: Report, section: Section) -> None:
     if found.nested is not None or not found.value:
         report.error(value_place(found), "empty_value", f"{kind}.name", "the name of the plugin is empty", "", Stage.LOAD)
         return
-    name = report.final(found.value)
-    if name is None:
-        return
-    plugin = report.schema.plugin(kind, name)
-    if plugin is None or report.schema.is_private(kind, name):
+    name = found.value
+    plugin = report.plugin(kind, name)
+    if plugin is None:
+        final = report.final(name)
+        if final is None:
+            return
+        name = final
+        plugin = report.plugin(kind, name)
+    if plugin is None:
         unknown_plugin(report, kind, name, value_place(found))
         return
     if plugin.build not in {"release", "optional"}:
@@ -103,7 +111,7 @@ def _unknown(report: Report, plugin: PluginSchema, prop: Property) -> None:
     elif name in plugin.prefixes:
         remedy = f'write the rest of the name after "{prop.key}"'
     else:
-        remedy = report.did_you_mean(name, list(plugin.rules))
+        remedy = report.did_you_mean(name, plugin.rules)
     report.error(
         key_place(prop),
         "unknown_property",
@@ -134,16 +142,9 @@ def _empty(report: Report, plugin: PluginSchema, prop: Property, rule: Rule) -> 
 
 def _is_written(report: Report, prop: Property) -> bool:
     """Whether something (quotes) stands where the empty value is, so that a finger can point at it."""
-    for source in report.document.sources:
-        if source.file == prop.file:
-            lines = source.text.split("\n", prop.value_line)
-            return len(lines) >= prop.value_line and lines[prop.value_line - 1][prop.value_column - 1 :][:1] in {
-                '"',
-                "'",
-                "|",
-                ">",
-            }
-    return False
+    lines = report.lines(prop.file)
+    line = lines[prop.value_line - 1] if 0 < prop.value_line <= len(lines) else ""
+    return line[prop.value_column - 1 : prop.value_column] in {'"', "'", "|", ">", "["}
 
 
 def _value(report: Report, plugin: PluginSchema, prop: Property, rule: Rule) -> None:

@@ -83,7 +83,7 @@ def _option(report: Report, at: tuple[str, str], plugin: PluginSchema, key: Scal
     about = f"processor.{plugin.name}.{key.text[:200]}"
     if rule is None:
         if not (plugin.unchecked or (report.schema.product and name.startswith("core."))):
-            remedy = report.did_you_mean(name, list(plugin.rules))
+            remedy = report.did_you_mean(name, plugin.rules)
             message = f"unknown option {shown(key.text)} of the processor {plugin.name}"
             report.error((file, key.line, key.column), "unknown_property", about, message, remedy, Stage.START)
         return

@@ -1,11 +1,12 @@
 """Where a check writes down what it finds, and asks what a value will be when it runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import islice
 
 from nectary.fluentbit.document import Document, Format, Kind, ListNode, MapNode, Node, Property, Scalar, Section, Severity
 from nectary.fluentbit.findings import Finding, Stage
-from nectary.fluentbit.schema import Schema
+from nectary.fluentbit.schema import PluginSchema, Schema
 from nectary.fluentbit.validate import suggest
 from nectary.fluentbit.validate.surroundings import Surroundings
 from nectary.fluentbit.validate.variables import expand
@@ -13,8 +14,13 @@ from nectary.fluentbit.validate.variables import expand
 MOST_FINDINGS = 2_000
 """After so many a check stops writing down more, so that a hostile text cannot make a hostile report."""
 
-MOST_SUGGESTIONS = 200
-"""Looking for the nearest name costs about 0.1 ms; after so many, findings come without it."""
+LONGEST_MESSAGE = 600
+
+MOST_COMPARED = 30_000
+"""Comparing two names costs about 10 us; after so many comparisons, findings come without a suggestion."""
+
+MOST_NAMES = 1_000
+"""A list of more names than that is not searched for the nearest one."""
 
 
 class Report:
@@ -27,7 +33,9 @@ class Report:
         self.classic = document.format is Format.CLASSIC
         self.findings: list[Finding] = []
         self.left_out = 0
-        self._suggestions = 0
+        self._plugins: dict[tuple[str, str], PluginSchema | None] = {}
+        self._compared = 0
+        self._lines: dict[str, list[str]] = {}
 
     def error(  # noqa: PLR0917 - the fields of a finding in their order
         self,
@@ -54,10 +62,19 @@ class Report:
         self._add(Finding(Severity.WARNING, *where, kind, subject, message, remedy, stage))
 
     def _add(self, finding: Finding) -> None:
+        if len(finding.message) > LONGEST_MESSAGE:
+            finding = finding._replace(message=finding.message[:LONGEST_MESSAGE] + "...")
         if len(self.findings) < MOST_FINDINGS:
             self.findings.append(finding)
         else:
             self.left_out += 1
+
+    def plugin(self, kind: str, name: str) -> PluginSchema | None:
+        """The schema of a plugin, looked up once per spelling; None when there is none or Fluent Bit keeps it for itself."""
+        key = kind, name
+        if key not in self._plugins:
+            self._plugins[key] = None if self.schema.is_private(kind, name) else self.schema.plugin(kind, name)
+        return self._plugins[key]
 
     @cached_property
     def variables(self) -> dict[str, str | None]:
@@ -76,6 +93,13 @@ class Report:
         if self.around.parsers is not None:
             return frozenset(own | set(self.around.parsers))
         return None if self.document.service_value("parsers_file") else frozenset(own)
+
+    def lines(self, file: str) -> list[str]:
+        """The lines of one source; split once."""
+        if file not in self._lines:
+            text = next((source.text for source in self.document.sources if source.file == file), "")
+            self._lines[file] = text.split("\n")
+        return self._lines[file]
 
     @cached_property
     def output_names(self) -> frozenset[str]:
@@ -100,12 +124,13 @@ class Report:
             return None
         return expand(value, self.variables, self.around.env) if "${" in value else value
 
-    def did_you_mean(self, word: str, names: "list[str] | tuple[str, ...]") -> str:
+    def did_you_mean(self, word: str, names: Iterable[str]) -> str:
         """`did you mean "path"?`, or "" when nothing is near."""
-        self._suggestions += 1
-        if self._suggestions > MOST_SUGGESTIONS:
+        candidates = list(islice(names, MOST_NAMES + 1))
+        self._compared += len(candidates)
+        if self._compared > MOST_COMPARED or len(candidates) > MOST_NAMES:
             return ""
-        found = suggest.nearest(word, names)
+        found = suggest.nearest(word, candidates)
         return f'did you mean "{found}"?' if found else ""
 
 

@@ -111,6 +111,6 @@ def _targets(report: Report, file: str, subject: str, node: Node) -> None:
             )
     for target in targets(node):
         if target.text not in report.output_names:
-            remedy = report.did_you_mean(target.text, sorted(report.output_names)[:1000])
+            remedy = report.did_you_mean(target.text, report.output_names)
             where = (file, target.line, target.column)
             report.warn(where, "unknown_output", f"{subject}.to", f"no output is called {shown(target.text)}", remedy)

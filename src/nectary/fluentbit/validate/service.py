@@ -23,7 +23,7 @@ def check(report: Report) -> None:
             message = f'"{prop.key}" of the service cannot be a list or map'
             report.error(key_place(prop), "bad_structure", subject, message, _flat(report, prop), Stage.LOAD)
         elif rule is None:
-            remedy = report.did_you_mean(name, list(rules)) or "remove it"
+            remedy = report.did_you_mean(name, rules) or "remove it"
             message = f"the service has no option {shown(prop.key)}, Fluent Bit ignores it"
             report.warn(key_place(prop), "unknown_property", subject, message, remedy)
         else:

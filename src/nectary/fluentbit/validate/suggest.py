@@ -14,15 +14,13 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     if not 2 <= len(lowered) <= LONGEST:
         return None
     allowed = 1 if len(lowered) <= 4 else 2 if len(lowered) <= 8 else 3
-    best: tuple[int, str] | None = None
+    best: tuple[int, str] | None = None  # the least name among equals, so that a set gives the same answer every time
     for name in names:
         if abs(len(name) - len(lowered)) > allowed:
             continue
         changes = distance(lowered, name.lower(), allowed)
-        if changes <= allowed and (best is None or changes < best[0]):
+        if changes <= allowed and (best is None or (changes, name) < best):
             best = changes, name
-            if changes == 0:
-                break
     return best[1] if best else None
 
 

@@ -54,7 +54,7 @@ def check(report: Report) -> None:
             pattern = match.pattern
             if pattern not in fits:
                 low, high = _range(exact, pattern)
-                fits[pattern] = any(glob_fits(pattern, tag, budget) for tag in exact[low:high]) or any(
+                fits[pattern] = any(glob_fits(pattern, exact[index], budget) for index in range(low, high)) or any(
                     may_overlap(pattern, tag, budget) for tag in open_tags
                 )
             if not fits[pattern]:
@@ -73,13 +73,15 @@ def _nearest_tag(report: Report, pattern: str, exact: list[str]) -> str:
 def _unmatched(report: Report, tags: list[Tag], exact: list[str], outputs: set[str], budget: list[int]) -> None:
     """Tags no output takes: each pattern covers a stretch of the sorted tags; the stretches are added up once."""
     covered = [0] * (len(exact) + 1)
+    fitted: set[str] = set()
     for pattern in outputs:
         low, high = _range(exact, pattern)
         if "*" in pattern[:-1]:
             for index in range(low, high):
-                if not covered[index] and glob_fits(pattern, exact[index], budget):
-                    covered[index] += 1
-                    covered[index + 1] -= 1
+                if glob_fits(pattern, exact[index], budget):
+                    fitted.add(exact[index])
+            if budget[0] < 0:
+                return
         else:
             covered[low] += 1
             covered[high] -= 1
@@ -88,7 +90,11 @@ def _unmatched(report: Report, tags: list[Tag], exact: list[str], outputs: set[s
         if tag.routed:
             continue
         open_tag = "*" in tag.pattern
-        if (open_tag and any(may_overlap(pattern, tag.pattern, budget) for pattern in outputs)) or depth.get(tag.pattern):
+        if (
+            (open_tag and any(may_overlap(pattern, tag.pattern, budget) for pattern in outputs))
+            or depth.get(tag.pattern)
+            or tag.pattern in fitted
+        ):
             continue
         message = f"no output matches the tag {shown(tag.pattern)}, so these records go nowhere"
         report.warn(tag.place, "unmatched_tag", tag.subject, message, "give an output a match that fits", Stage.NEVER)

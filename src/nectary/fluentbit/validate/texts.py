@@ -82,9 +82,9 @@ def _templates(report: Report, value: str, where: tuple[str, int, int], subject:
     for match in TEMPLATE.finditer(value):
         kind, name = match.groups()
         if kind == "secrets" and around.secrets is not None and name not in around.secrets:
-            remedy = report.did_you_mean(name, sorted(around.secrets)[:1000]) or "create the secret first"
+            remedy = report.did_you_mean(name, around.secrets) or "create the secret first"
             report.error(where, "unknown_secret", subject, f"there is no secret {shown(name)}", remedy, Stage.NEVER)
         elif kind == "files" and around.has_file_named(name) is False:
-            files = [] if around.files is None or callable(around.files) else sorted(around.files)[:1000]
+            files = () if around.files is None or callable(around.files) else around.files
             remedy = report.did_you_mean(name, files) or "add the file first"
             report.error(where, "unknown_file", subject, f"there is no file {shown(name)}", remedy, Stage.NEVER)
