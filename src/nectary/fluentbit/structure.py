@@ -29,6 +29,8 @@ _FLAT_LISTS = {
     "stream_processor": Kind.STREAM_TASK,
     "upstream_servers": Kind.UPSTREAM,
 }
+TOP_WORDS = frozenset({"env", "includes", "service", "customs", "pipeline", "plugins", "extensions", *_FLAT_LISTS})
+"""The top-level keys that mean something; any other is a section that Fluent Bit keeps and ignores."""
 _GROUPS = {Kind.MULTILINE_PARSER: ("rules", "rule"), Kind.UPSTREAM: ("nodes", "node")}
 SIGNALS = ("logs", "metrics", "traces")
 """The signals a processor list may be for; Fluent Bit 5.1.1 refuses `profiles` here."""
