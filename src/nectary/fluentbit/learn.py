@@ -156,7 +156,9 @@ def _core(known: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Any]
     core = {}
     for kind, facts in known["core"].items():
         shipped = {option["name"] for option in known["groups"].get(f"{kind}_common", ())}
-        listed = {option["name"] for option in groups.get(f"{kind}_common", ())}
+        # Printed for every output, and refused by all of them outside Windows.
+        refused = set(facts.get("listed_by_J_but_rejected", ()))
+        listed = {option["name"] for option in groups.get(f"{kind}_common", ())} - refused
         names = [name for name in facts.get("accepted_names", ()) if name not in shipped or name in listed]
         core[kind] = {**facts, "accepted_names": names + sorted(listed - set(names))}
     return core

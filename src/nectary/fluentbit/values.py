@@ -163,6 +163,14 @@ def _total_limit(text: str) -> bool:
     return text.lower() in FALSE_WORDS or size(text) is not None
 
 
+def _size_from_zero(text: str) -> bool:
+    return (size(text) or 0) >= 0 and bool(_size(text))
+
+
+def _time_from_zero(text: str) -> bool:
+    return (seconds(text) or 0) >= 0 and bool(_time(text))
+
+
 def _retry_limit(text: str) -> bool:
     return text.lower() in RETRY_WORDS or bool(_natural(text) and int(text[-40:]) > 0)
 
@@ -184,6 +192,11 @@ CORE_VALUES: dict[str, ValueType] = {
     "rate_gate.resume_ratio": ValueType(
         "ratio", "a number above 0 and below 1", _within(0, 1, number, open_ends=True), fatal=True
     ),
+    "mem_buf_limit": ValueType("size", "a size such as 5M, or 0 for no limit", _size_from_zero, fatal=True),
+    "rate_gate.max_bytes": ValueType("size", "a size such as 5M", _size_from_zero, fatal=True),
+    "log_suppress_interval": ValueType(
+        "time", "a whole number of seconds, or one with s, m, h or d behind it", _time_from_zero
+    ),
     "port": _PORT,
 }
 
@@ -193,9 +206,32 @@ CORE_FATAL_AT_LOAD = frozenset(
     {
         *("log_level", "mem_buf_limit", "storage.type", "threaded", "tls.verify_client_cert", "rate_window", "rate_gate"),
         *("thread.ring_buffer.capacity", "thread.ring_buffer.window", "rate_gate.max_bytes", "rate_gate.max_records"),
-        *("rate_gate.backpressure", "rate_gate.resume_ratio", "storage.pause_on_chunks_overlimit", "storage.total_limit_size"),
+        *(
+            "log_suppress_interval",
+            "rate_gate.backpressure",
+            "rate_gate.resume_ratio",
+            "storage.pause_on_chunks_overlimit",
+            "storage.total_limit_size",
+        ),
     }
 )
+
+_leading_number = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]{1,18})").match
+_ACCEPTED_AS_NUMBER = {
+    # What the core asks of the number at the start of the text (C's atoi: 0 when there is none), whatever stands behind it.
+    "log_suppress_interval": lambda number: number != -1,
+    "rate_window": lambda number: number > 0,
+    "thread.ring_buffer.capacity": lambda number: number > 0,
+    "thread.ring_buffer.window": lambda number: 0 < number <= 100,
+}
+
+
+def fails_load(name: str, text: str) -> bool:
+    """Whether the core itself stops on this wrong value of one of its options, rather than reading a number out of it."""
+    accepted = _ACCEPTED_AS_NUMBER.get(name)
+    found = _leading_number(text)
+    return accepted is None or not accepted(int(found[1]) if found else 0)
+
 
 SERVICE_VALUES: dict[str, ValueType] = {
     "log_level": _LEVEL,

@@ -7,8 +7,8 @@ configuration will run comes in as `Surroundings`.
 from collections.abc import Callable, Collection, Mapping
 
 from nectary.fluentbit import classic, json, yaml
-from nectary.fluentbit.document import LIMITS, ConfigError, Document, Format, Kind, Limits
-from nectary.fluentbit.findings import Finding, Stage, from_problem, in_order
+from nectary.fluentbit.document import LIMITS, ConfigError, Document, Format, Kind, Limits, Severity
+from nectary.fluentbit.findings import Finding, from_problem, in_order
 from nectary.fluentbit.reading import Glob, Read
 from nectary.fluentbit.schema import Schema, load
 from nectary.fluentbit.validate import parsers as parser_rules
@@ -104,7 +104,5 @@ def examine(document: Document, *, schema: Schema | None = None, around: Surroun
     ]
     if report.left_out:
         message = f"{report.left_out} more findings are left out after the first {MOST_FINDINGS}"
-        report.findings.append(
-            findings[0]._replace(line=1, column=1, kind="too_many", subject="", message=message, remedy="", stage=Stage.NEVER)
-        )
+        findings.append(Finding(Severity.WARNING, document.file, 1, 1, "too_many", "", message))
     return in_order(findings)

@@ -8,6 +8,7 @@ from nectary.fluentbit.schema import PluginSchema, Rule
 from nectary.fluentbit.validate import needs, processors, routes, telemetry
 from nectary.fluentbit.validate.names import unknown_plugin
 from nectary.fluentbit.validate.report import Report, key_place, shown, value_place
+from nectary.fluentbit.values import fails_load
 
 _NESTED: dict[tuple[str, str], Callable[[Report, str, Property], None]] = {
     ("input", "processors"): processors.check,
@@ -82,7 +83,10 @@ def properties(report: Report, section: Section, plugin: PluginSchema, name: str
         accepts = rule.value.accepts
         if not value:
             _empty(report, plugin, prop, rule)
-        elif accepts is not None and not accepts(value):
+        elif accepts is None:
+            if "${" in value:
+                _unset(report, plugin, prop, rule)
+        elif not accepts(value):
             _value(report, plugin, prop, rule)
     if section.groups:
         _groups(report, section, plugin)
@@ -122,22 +126,29 @@ def _unknown(report: Report, plugin: PluginSchema, prop: Property) -> None:
     )
 
 
+def _unset(report: Report, plugin: PluginSchema, prop: Property, rule: Rule) -> None:
+    """Text that is only a variable which has no value counts as empty."""
+    if report.final(prop.value) == "":
+        _empty(report, plugin, prop, rule)
+
+
 def _empty(report: Report, plugin: PluginSchema, prop: Property, rule: Rule) -> None:
-    if prop.nested is not None:
+    """An empty value: refused by the core for most of its options, fine for text of the plugin's own."""
+    name, kind = prop.name, plugin.kind
+    message = f'"{prop.key}" is empty'
+    if kind in _EMPTY_IS_FINE and rule.origin in {"core", "net", "oauth2", "http_server"}:
+        if name in _EMPTY_IS_FINE[kind] or (name.startswith("tls.") and rule.value.accepts is None):
+            return
+        message += ", which Fluent Bit takes for an unknown option"
+        stage = Stage.DRY_RUN
+    elif rule.strict_at_load:
+        stage = Stage.LOAD
+    else:
+        if rule.value.accepts is not None and not prop.value and rule.origin != "core":
+            _value(report, plugin, prop, rule)
         return
-    refused = rule.origin == "core" and plugin.kind in _EMPTY_IS_FINE
-    if (
-        refused
-        and prop.name not in _EMPTY_IS_FINE[plugin.kind]
-        and not (prop.name.startswith("tls.") and rule.value.accepts is None)
-    ):
-        where = value_place(prop)
-        if where[1:] <= (prop.line, prop.column) or not _is_written(report, prop):
-            where = key_place(prop)
-        message = f'"{prop.key}" is empty, which Fluent Bit takes for an unknown option'
-        report.error(where, "empty_value", _subject(plugin, prop), message, "give it a value or leave it out", Stage.DRY_RUN)
-    elif rule.value.accepts is not None and rule.origin != "core":
-        _value(report, plugin, prop, rule)
+    where = value_place(prop) if prop.value or _is_written(report, prop) else key_place(prop)
+    report.error(where, "empty_value", _subject(plugin, prop), message, "give it a value or leave it out", stage)
 
 
 def _is_written(report: Report, prop: Property) -> bool:
@@ -153,11 +164,14 @@ def _value(report: Report, plugin: PluginSchema, prop: Property, rule: Rule) -> 
     if value is None or rule.value.problem(value) is None:
         return
     if value == "" and prop.value:
-        return  # an unset variable: said by the check of variables
+        _empty(report, plugin, prop, rule)
+        return
     value_rule = rule.value
     if value_rule.name.startswith("space") and not rule.option.repeatable:
         return  # only checked for options that may be repeated (flb_config_map_set)
-    stage = Stage.LOAD if rule.strict_at_load else Stage.START if value_rule.fatal and rule.origin != "core" else Stage.NEVER
+    stage = Stage.START if value_rule.fatal and rule.origin != "core" else Stage.NEVER
+    if rule.strict_at_load and fails_load(prop.name, value):
+        stage = Stage.LOAD
     kind = "bad_port" if value_rule.name == "port" and value.lstrip("+-").isdigit() else "bad_value"
     message = f'"{prop.key}" of {plugin.name} cannot be {shown(value)}'
     remedy = f"it takes {value_rule.wants}"

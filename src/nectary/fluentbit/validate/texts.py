@@ -70,7 +70,11 @@ def _variables(report: Report, value: str, where: tuple[str, int, int], subject:
         offset = trap if report.classic and "\n" not in value else 0
         message = 'a "}" stands before this "${", so Fluent Bit does not put the value in'
         report.warn((file, line, column + offset), "env_not_expanded", subject, message, "put the variable before the brace")
+    told: set[str] = set()
     for reference in references(value):
+        if reference.name in told:
+            continue
+        told.add(reference.name)
         if reference.default is None and is_set(reference.name, report.variables, report.around.env) is False:
             message = f"the variable ${{{reference.name[:100]}}} is not set, so nothing is put in"
             remedy = f"set it, or give a default: ${{{reference.name[:100]}:-word}}"
@@ -79,8 +83,7 @@ def _variables(report: Report, value: str, where: tuple[str, int, int], subject:
 
 def _templates(report: Report, value: str, where: tuple[str, int, int], subject: str) -> None:
     around = report.around
-    for match in TEMPLATE.finditer(value):
-        kind, name = match.groups()
+    for kind, name in sorted(set(TEMPLATE.findall(value))):
         if kind == "secrets" and around.secrets is not None and name not in around.secrets:
             remedy = report.did_you_mean(name, around.secrets) or "create the secret first"
             report.error(where, "unknown_secret", subject, f"there is no secret {shown(name)}", remedy, Stage.NEVER)
