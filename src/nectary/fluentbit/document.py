@@ -11,6 +11,35 @@ from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
+from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
+
+__all__ = [
+    "LIMITS",
+    "PIPELINE_KINDS",
+    "PLUGIN_KINDS",
+    "Command",
+    "Comment",
+    "ConfigError",
+    "Document",
+    "Format",
+    "Group",
+    "Include",
+    "Kind",
+    "Limits",
+    "ListNode",
+    "MapNode",
+    "Node",
+    "Place",
+    "Plugin",
+    "Problem",
+    "Property",
+    "Scalar",
+    "Section",
+    "Severity",
+    "Source",
+    "Variable",
+]
+
 
 class Format(StrEnum):
     """The three spellings of the one language."""
@@ -97,45 +126,6 @@ class Limits:
 
 
 LIMITS = Limits()
-
-
-class Scalar(NamedTuple):
-    """One YAML or JSON scalar: `text` is what Fluent Bit sees; `plain` if unquoted (then processors read 5 as a number)."""
-
-    text: str
-    plain: bool
-    line: int
-    column: int
-    start: int = 0
-    end: int = 0
-
-
-class ListNode(NamedTuple):
-    """A YAML or JSON list."""
-
-    items: "tuple[Node, ...]"
-    line: int
-    column: int
-    start: int = 0
-    end: int = 0
-
-
-class MapNode(NamedTuple):
-    """A YAML or JSON map: keys in order, repeats kept."""
-
-    pairs: "tuple[tuple[Scalar, Node], ...]"
-    line: int
-    column: int
-    start: int = 0
-    end: int = 0
-
-    def get(self, key: str) -> "Node | None":
-        """The first value of a key, compared without case, or None."""
-        wanted = key.lower()
-        return next((value for name, value in self.pairs if name.text.lower() == wanted), None)
-
-
-Node = Scalar | ListNode | MapNode
 
 
 class Property(NamedTuple):

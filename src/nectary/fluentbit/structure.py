@@ -295,8 +295,8 @@ class Tree:
         value = found.get("value", value)
         uri, refresh = found.get("uri"), found.get("refresh_interval")
         text, uri_text, refresh_text = (part.text if part else "" for part in (value, uri, refresh))
-        entry = Variable(name, text, self.file, 0, 0, 0, 0, uri_text, refresh_text)
-        self._variable(key, value or uri or key, entry)
+        variable = Variable(name, text, self.file, 0, 0, 0, 0, uri_text, refresh_text)
+        self._variable(key, value or uri or key, variable)
 
 
 def _seen(key: Scalar, value: Node) -> Node:

@@ -151,18 +151,20 @@ def _env(document: Document) -> Node:
     """A map; or a list when one has a refresh interval, which only a list can hold."""
     main = document.file
     if not any(variable.refresh for variable in document.variables):
-        pairs = ((_word(one.name, _line(one.file, one.line, main)), _text(one.value or one.uri)) for one in document.variables)
+        pairs = (
+            (_word(one.name, _line(one.file, one.line, main)), option_text(one.value or one.uri)) for one in document.variables
+        )
         return MapNode(tuple(pairs), 0, 0)
     items = []
     for one in document.variables:
         line = _line(one.file, one.line, main)
         words = [("name", one.name), ("uri" if one.uri else "value", one.uri or one.value), ("refresh_interval", one.refresh)]
-        entry = tuple((_word(key, line), _text(text)) for key, text in words if text or key == "value")
+        entry = tuple((_word(key, line), option_text(text)) for key, text in words if text or key == "value")
         items.append(MapNode(entry, line, 0))
     return ListNode(tuple(items), 0, 0)
 
 
-def _text(text: str, line: int = 0) -> Scalar:
+def option_text(text: str, line: int = 0) -> Scalar:
     """An option's value: text to Fluent Bit; written bare when it is spelled as numbers and booleans are."""
     return Scalar(text, bool(_CANONICAL.fullmatch(text)), line, 0)
 
@@ -202,7 +204,7 @@ def _key(prop: Property, main: str) -> Scalar:
 def _flat(properties: Iterable[Property], main: str) -> Iterable[tuple[Scalar, Node]]:
     """One pair each: lists are not read here, so a repeated key is written again."""
     for prop in properties:
-        yield _key(prop, main), prop.nested if prop.nested is not None else _text(prop.value)
+        yield _key(prop, main), prop.nested if prop.nested is not None else option_text(prop.value)
 
 
 def _repeats(section: Section, main: str) -> list[tuple[Scalar, Node]]:
@@ -211,11 +213,11 @@ def _repeats(section: Section, main: str) -> list[tuple[Scalar, Node]]:
     run: list[Property] = []
     for prop in (*section.properties, None):
         if run and (prop is None or prop.name != run[0].name or prop.nested is not None):
-            value: Node = _text(run[0].value)
+            value: Node = option_text(run[0].value)
             if len(run) > 1 or run[0].value != run[0].value.strip():
                 # A list's items are not trimmed, so blanks at the ends need one even for a single value.
                 lines = [_line(one.file, one.value_line if one.item >= 0 else one.line, main) for one in run]
-                value = ListNode(tuple(_text(one.value, line) for one, line in zip(run, lines, strict=True)), 0, 0)
+                value = ListNode(tuple(option_text(one.value, line) for one, line in zip(run, lines, strict=True)), 0, 0)
             pairs.append((_key(run[0], main), value))
             run = []
         if prop is None:
@@ -240,7 +242,7 @@ def _processors(node: Node) -> Node:
 
 
 def _unit(unit: MapNode) -> MapNode:
-    pairs = ((key, _text(value.text) if isinstance(value, Scalar) else value) for key, value in unit.pairs)
+    pairs = ((key, option_text(value.text) if isinstance(value, Scalar) else value) for key, value in unit.pairs)
     return MapNode(tuple(pairs), unit.line, 0)
 
 
