@@ -107,7 +107,7 @@ def words(text: str, most: int = 0) -> list[str]:
 
 
 def _at_least(count: int) -> Callable[[str], bool]:
-    return lambda text: len(text.split(None, count)) >= count or len(words(text, count)) >= count
+    return lambda text: len(words(text, count) if '"' in text else text.split(None, count)) >= count
 
 
 def _is_boolean(text: str) -> bool:

@@ -134,6 +134,8 @@ def _unset(report: Report, plugin: PluginSchema, prop: Property, rule: Rule) -> 
 
 def _empty(report: Report, plugin: PluginSchema, prop: Property, rule: Rule) -> None:
     """An empty value: refused by the core for most of its options, fine for text of the plugin's own."""
+    if plugin.unchecked:
+        return
     name, kind = prop.name, plugin.kind
     message = f'"{prop.key}" is empty'
     if kind in _EMPTY_IS_FINE and rule.origin in {"core", "net", "oauth2", "http_server"}:
@@ -141,7 +143,7 @@ def _empty(report: Report, plugin: PluginSchema, prop: Property, rule: Rule) -> 
             return
         message += ", which Fluent Bit takes for an unknown option"
         stage = Stage.DRY_RUN
-    elif rule.strict_at_load:
+    elif rule.strict_at_load and fails_load(name, ""):
         stage = Stage.LOAD
     else:
         if rule.value.accepts is not None and not prop.value and rule.origin != "core":
