@@ -1,5 +1,6 @@
 """What each format can hold: a document without the pieces that a format has no way to write, and the list of those."""
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -253,9 +254,7 @@ def _tree_section(section: Section, format: Format, findings: list[Problem]) -> 
     if section.kind in PLUGIN_KINDS:
         _note_repeats(section, findings)
     if format is Format.JSON:
-        for prop in properties:
-            if prop.nested is not None:
-                _note_numbers(prop, prop.nested, findings)
+        properties = tuple(_finite(prop, findings) for prop in properties)
     return section._replace(properties=properties, groups=tuple(groups) if held else ())
 
 
@@ -280,15 +279,19 @@ def _note_repeats(section: Section, findings: list[Problem]) -> None:
         last = prop.name
 
 
-def _note_numbers(prop: Property, node: Node, findings: list[Problem]) -> None:
-    """JSON has no infinity: such a number becomes text, which Fluent Bit takes for text."""
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
+def _finite(prop: Property, findings: list[Problem]) -> Property:
+    """JSON has no infinity and no NaN: such a number in a nested value becomes text, and that is said."""
+
+    def finite(node: Node) -> Node:
         if isinstance(node, ListNode):
-            waiting.extend(node.items)
-        elif not isinstance(node, Scalar):
-            waiting.extend(value for _, value in node.pairs)
-        elif isinstance(value := meaning.typed(node), float) and value - value != 0:
-            place = Place(prop.file, node.line, node.column)
-            _lost(findings, place, f"the number {node.text} in {prop.name}", "json", "write a number that is finite")
+            return node._replace(items=tuple(finite(item) for item in node.items))
+        if not isinstance(node, Scalar):
+            return node._replace(pairs=tuple((key, finite(value)) for key, value in node.pairs))
+        value = meaning.typed(node)
+        if not isinstance(value, float) or math.isfinite(value):
+            return node
+        place = Place(prop.file, node.line, node.column)
+        _lost(findings, place, f"the number {node.text} in {prop.name}", "json", "write a number that is finite")
+        return node._replace(plain=False)
+
+    return prop if prop.nested is None else prop._replace(nested=finite(prop.nested))
