@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from nectary.fluentbit import schema
 from nectary.fluentbit.document import Format
 from nectary.fluentbit.findings import as_github, as_json, as_report
+from nectary.fluentbit.globs import glob_fits, may_overlap
 from nectary.fluentbit.validate import check, examine, parse
 from nectary.fluentbit.validate.published import InvalidPayloadError, config_validate, config_validate_v2, detail
 from nectary.fluentbit.validate.regexes import fault
 from nectary.fluentbit.validate.report import MOST_FINDINGS
 from nectary.fluentbit.validate.suggest import distance, nearest
-from nectary.fluentbit.validate.tags import glob_fits, may_overlap
-from nectary.fluentbit.validate.variables import expand, references, trapped
+from nectary.fluentbit.variables import expand, references, trapped
 
 KNOWN = schema.load()
 NAMES = sorted({name for kind in ("input", "filter", "output") for name in KNOWN.names(kind)})

@@ -3,8 +3,8 @@
 import re
 import struct
 
-from nectary.fluentbit.document import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.validate import regexes
 from nectary.fluentbit.validate.report import Report, shown, start
 

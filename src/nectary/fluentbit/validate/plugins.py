@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from nectary.fluentbit.document import Kind, ListNode, MapNode, Property, Section
+from nectary.fluentbit.document import Kind, Property, Section
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import ListNode, MapNode
 from nectary.fluentbit.schema import PluginSchema, Rule
 from nectary.fluentbit.validate import needs, processors, routes, telemetry
 from nectary.fluentbit.validate.names import unknown_plugin

@@ -1,7 +1,8 @@
 """Processors: units of work on an input's or output's logs, metrics or traces."""
 
-from nectary.fluentbit.document import ListNode, MapNode, Node, Property, Scalar
+from nectary.fluentbit.document import Property
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.schema import PluginSchema
 from nectary.fluentbit.validate.conditions import Conditions
 from nectary.fluentbit.validate.names import unknown_plugin

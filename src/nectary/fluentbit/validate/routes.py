@@ -1,7 +1,8 @@
 """Routes: which outputs an input's records go to, by condition, without tags."""
 
-from nectary.fluentbit.document import ListNode, MapNode, Node, Property, Scalar
+from nectary.fluentbit.document import Property
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.validate.conditions import Conditions
 from nectary.fluentbit.validate.report import Report, shown, start, targets
 
