@@ -13,8 +13,9 @@ from pathlib import Path
 from shutil import which
 
 from nectary.fluentbit.document import Format
+from nectary.fluentbit.formats import parse
 from nectary.fluentbit.schema import load
-from nectary.fluentbit.validate import examine, parse
+from nectary.fluentbit.validate import examine
 
 SIZES = (10, 100, 1000)
 NAMES = {Format.CLASSIC: "fluent-bit.conf", Format.YAML: "fluent-bit.yaml", Format.JSON: "fluent-bit.json"}
@@ -84,9 +85,9 @@ def main() -> None:
     for sections in SIZES:
         for form in Format:
             text = text_of(pipeline(sections), form)
-            document = parse(text, form)
+            document = parse(text, NAMES[form])
             runs = 30 if sections >= 1000 else 100
-            reading = median_ms(lambda text=text, form=form: parse(text, form), runs)  # type: ignore[misc]
+            reading = median_ms(lambda text=text, form=form: parse(text, NAMES[form]), runs)  # type: ignore[misc]
             checking = median_ms(lambda document=document: examine(document, schema=known), runs)  # type: ignore[misc]
             real = median_ms(dry_run(binary, text, NAMES[form]), 15) if binary else None
             both = reading + checking

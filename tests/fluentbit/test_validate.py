@@ -5,7 +5,8 @@ import pytest
 from nectary.fluentbit import schema
 from nectary.fluentbit.document import Format
 from nectary.fluentbit.findings import Finding
-from nectary.fluentbit.validate import check, format_named
+from nectary.fluentbit.formats import format_named
+from nectary.fluentbit.validate import check
 
 
 def found(text: str, form: Format = Format.CLASSIC, **known: object) -> list[Finding]:

@@ -81,11 +81,10 @@ class Conditions:
             # A route with such a rule is taken and never fits.
             stage = Stage.NEVER if self.route else Stage.LOAD
             self._wrong((operator.line, operator.column), f"{shown(operator.text)} is no operator of a rule", remedy, stage)
-            return
+        elif value is not None:
+            self._value(word, value)
         if value is None:
             self._wrong(start(node), 'this rule has no "value"', 'add "value"')
-            return
-        self._value(word, value)
         context = node.get("context")
         if self.route and context is not None and not (isinstance(context, Scalar) and context.text.lower() in ROUTE_CONTEXTS):
             self._wrong(start(context), "this is no part of a record", "use body or metadata")
