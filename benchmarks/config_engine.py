@@ -68,9 +68,13 @@ def median_ms(work: Callable[[], object], runs: int) -> float:
     return statistics.median(times) * 1000
 
 
-def dry_run(binary: str, text: str, name: str) -> Callable[[], object]:
-    """One whole dry run of the real program."""
-    folder = Path(tempfile.mkdtemp(prefix="nectary-bench-"))
+def dry_run_ms(binary: str, text: str, name: str) -> float:
+    """The median time of one whole dry run of the real program, in milliseconds."""
+    with tempfile.TemporaryDirectory(prefix="nectary-bench-") as folder:
+        return median_ms(_dry_run(binary, text, Path(folder), name), 15)
+
+
+def _dry_run(binary: str, text: str, folder: Path, name: str) -> Callable[[], object]:
     # The real program tells the formats apart by name, and reads JSON as YAML.
     file = folder / name.replace(".json", ".yaml")
     file.write_text(text)
@@ -89,7 +93,7 @@ def main() -> None:
             runs = 30 if sections >= 1000 else 100
             reading = median_ms(lambda text=text, form=form: parse(text, NAMES[form]), runs)  # type: ignore[misc]
             checking = median_ms(lambda document=document: examine(document, schema=known), runs)  # type: ignore[misc]
-            real = median_ms(dry_run(binary, text, NAMES[form]), 15) if binary else None
+            real = dry_run_ms(binary, text, NAMES[form]) if binary else None
             both = reading + checking
             against = f"{real:11.1f} {both / real:6.2f}" if real else f"{'no binary':>11}"
             print(f"{sections:8} {form:8} {reading:8.2f} {checking:9.2f} {both:8.2f} {against}")
