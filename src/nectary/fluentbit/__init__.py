@@ -1,1 +1,1 @@
-"""Fluent Bit's configuration language, as a pure library: useful with no server at all."""
+"""Fluent Bit's configuration language: read it, print it, convert it, know what it means. Pure: no files, no network."""
