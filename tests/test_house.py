@@ -38,7 +38,8 @@ FORBIDDEN = {"service", "manager", "handler", "helper", "base", "utils", "util",
 
 def test_no_name_hides_what_it_is() -> None:
     for path in SOURCES:
-        assert path.stem not in FORBIDDEN, path
+        # SERVICE is a section of Fluent Bit's own language.
+        assert path.stem not in FORBIDDEN - ({"service"} if "fluentbit" in path.parts else set()), path
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 words = {word.lower() for word in re.findall(r"[A-Z][a-z]*", node.name)}
