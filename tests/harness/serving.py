@@ -50,9 +50,9 @@ class Served:
         self.process.wait(_PATIENCE)
 
 
-def start(folder: Path, *, port: int | None = None, **settings: str) -> Served:
+def start(folder: Path, **settings: str) -> Served:
     """Start on the data in `folder`, and wait until it answers."""
-    port = port or free_port()
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NECTARY_")}
     environment |= {
         "NECTARY_HOST": "127.0.0.1",

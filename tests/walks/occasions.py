@@ -18,7 +18,8 @@ async def _invited(ground: Ground, email: str) -> str:
     """The token of a new invitation to this address."""
     body = {"email": email, "redirectURI": "http://127.0.0.1:5000/join", "permissions": ["read:*"]}
     made = await ground.client(Kind.USER).ask("POST", f"/v1/projects/{ground.project_id}/invite", 200, json=body)
-    return parse_qs(urlsplit(made["link"]).query)["token"][0]
+    token: str = parse_qs(urlsplit(made["link"]).query)["token"][0]
+    return token
 
 
 async def _sign_up(ground: Ground) -> tuple[Asked, Http]:

@@ -86,8 +86,8 @@ _BREAK_COMMITS = {
     ),
     "postgresql": (
         "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'commits are broken'; END $$",
-        "CREATE CONSTRAINT TRIGGER breaks AFTER INSERT ON audit_logs DEFERRABLE INITIALLY DEFERRED "
-        "FOR EACH ROW EXECUTE FUNCTION fail()",
+        """CREATE CONSTRAINT TRIGGER breaks AFTER INSERT ON audit_logs DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW EXECUTE FUNCTION fail()""",
     ),
 }
 
