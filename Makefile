@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt bench package
+.PHONY: help run test contract check fmt bench package
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +10,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 help:
 	@echo "run      install what is needed and serve API and console on 127.0.0.1:5000"
 	@echo "test     run every test (SQLite, and PostgreSQL where its programs are found)"
+	@echo "contract run the vendor's contract test with as many examples as the vendor (minutes)"
 	@echo "check    lint, types, import layers"
 	@echo "fmt      format and sort imports"
 	@echo "bench    measure, as ratios in one run"
@@ -28,6 +29,9 @@ run: $(VENV)/.synced
 
 test: $(VENV)/.synced
 	$(BIN)/pytest $(ARGS)
+
+contract: $(VENV)/.synced
+	CONTRACT_EXAMPLES=100 $(BIN)/pytest -rP tests/contract/test_vendor.py $(ARGS)
 
 check: $(VENV)/.synced
 	$(BIN)/ruff check

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from nectary.agent_api import credentials
 from nectary.agent_api.credentials import AgentRoute, FromAgent
+from nectary.caller import Caller
 from nectary.db.transaction import WriteTx
 from nectary.edge import audit, bodies, context
 from nectary.errors import Invalid
@@ -42,7 +43,7 @@ async def register(request: Request) -> Response:
     here = context.of(request)
     async with here.database.write() as tx:
         registered = await agents.register(tx, caller, report)
-        await _audit(tx, request, caller)
+        await _audit(tx, request, caller, 201)
     here.measures.registrations.inc()
     said = {
         "id": str(registered.id),
@@ -64,15 +65,15 @@ async def report_again(request: Request) -> Response:
     report = await _report(request)
     async with here.database.write() as tx:
         caller = await agents.report_again(tx, token, request.path_params["agentID"], report)
-        await _audit(tx, request, caller)
+        await _audit(tx, request, caller, 204)
     here.measures.registrations.inc()
     return Response(status_code=204)
 
 
-async def _audit(tx: WriteTx, request: Request, caller: Any) -> None:
+async def _audit(tx: WriteTx, request: Request, caller: Caller, status: int) -> None:
     """Most registrations change nothing and are no news; new agents and new configs are."""
     if tx.touched:
-        request.state.caller = caller
+        request.state.caller, request.state.response_code = caller, status
         await audit.record(tx, request)
 
 

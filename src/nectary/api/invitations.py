@@ -45,6 +45,7 @@ async def create_invitation(
     if mail.configured(settings):
         after.add_task(_send, settings, new.email, caller.name, link)  # after the commit: a mail cannot be rolled back
         return Response(status_code=204)
+    request.state.response_code = 200
     _log.info("invitation made, no mail server set", email=new.email, link=link.partition("token=")[0] + "token=...")
     return JSONResponse({"link": link})
 
