@@ -69,7 +69,8 @@ async def ground(server: Served) -> AsyncIterator[Ground]:
     settings = Settings(data_dir=server.folder / "data", allowed_origins=("http://127.0.0.1:5000",))
     context = make_context(settings, Database(settings.database))
     async with Http(base_url=server.url, timeout=30) as http:
-        found = Ground(World(context, http, http, http, "", ""), operations(make_app(context)))
+        app = make_app(context)
+        found = Ground(World(context, app, http, http, http, "", ""), operations(app))
         await found.furnish()
         yield found
     await context.database.close()

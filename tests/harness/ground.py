@@ -221,7 +221,7 @@ def _agent_ask(operation: Operation) -> agent_asks.AgentAsk:
 
 
 async def break_ground(world: World) -> Ground:
-    app: Any = world.anyone._transport.app  # type: ignore[attr-defined]
+    app: Any = world.app
     while not hasattr(app, "openapi"):
         app = app.app
     ground = Ground(world, operations(app))

@@ -10,7 +10,7 @@ from nectary.errors import NotFound
 
 async def poll(request: Request) -> Response:
     """There are no fleets yet, so none is found: the agent logs it, keeps running what it has, and asks again."""
-    caller = await credentials.project(request)
+    caller = await credentials.project(request.scope)
     caller.require("read:*")
     raise NotFound("fleet not found")
 

@@ -37,7 +37,7 @@ class Body(msgspec.Struct, rename=wire_name, frozen=True):
 
 
 async def register(request: Request) -> Response:
-    caller = await credentials.project(request)
+    caller = await credentials.project(request.scope)
     caller.require("create:*")
     report = await _report(request)
     here = context.of(request)
@@ -57,7 +57,7 @@ async def register(request: Request) -> Response:
 
 async def report_again(request: Request) -> Response:
     """An agent that kept its session. Any failure here mutes it until it restarts, so little is refused."""
-    await credentials.refuse_false_bearer(request)
+    await credentials.refuse_false_bearer(request.scope)
     token = request.headers["x-agent-token"]
     here = context.of(request)
     async with here.database.read() as read:

@@ -37,4 +37,4 @@ async def upgrade(database: Database) -> None:
     """Migrate in one transaction; nothing is changed when a step fails."""
     async with database.write() as tx:
         await dialects.alone(tx)  # replicas starting together migrate once
-        await tx.connection.run_sync(_upgrade)
+        await tx.run(_upgrade)

@@ -4,7 +4,7 @@ A route states whom it serves with `may(...)`, `signed_in` or `anybody`; `Route`
 learns nothing from the order of errors: 401, then a malformed id, then 403 or 404, and only then the body.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -43,9 +43,9 @@ async def identify(request: Request) -> Asker:
     if (authorization := headers.getlist("authorization")) != []:
         person = await _person(request, authorization)
     if (given := headers.get("x-project-token")) is not None:
-        token = await remembered(request, given, Kind.PROJECT_TOKEN, tokens.prove)
+        token = await remembered(context.of(request), given, Kind.PROJECT_TOKEN, tokens.prove)
     if (given := headers.get("x-agent-token")) is not None:
-        agent = await remembered(request, given, Kind.AGENT, agents.prove)
+        agent = await remembered(context.of(request), given, Kind.AGENT, agents.prove)
     return Asker(person, token, agent)
 
 
@@ -65,10 +65,9 @@ async def _person(request: Request, authorization: list[str]) -> Person:
 
 
 async def remembered(
-    request: Request, token: str, kind: Kind, prove: Callable[[ReadTx, str], Coroutine[Any, Any, Caller]]
+    here: context.Context, token: str, kind: Kind, prove: Callable[[ReadTx, str], Awaitable[Caller]]
 ) -> Caller:
     """The caller that a token of this kind speaks for, from memory if it was proven lately."""
-    here = context.of(request)
     caller = here.credentials.find(token, Caller)
     if caller is None or caller.kind is not kind:  # an agent's token in a project token's header is no project token
         async with here.database.read() as tx:

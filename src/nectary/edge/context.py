@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
@@ -23,5 +24,9 @@ class Context:
 
 
 def of(request: HTTPConnection) -> Context:
-    context: Context = request.app.state.context
+    return of_scope(request.scope)
+
+
+def of_scope(scope: Scope) -> Context:
+    context: Context = scope["app"].state.context
     return context

@@ -27,6 +27,7 @@ Sample = tuple[float, Totals]
 
 # An agent's clock is believed when it is this close to ours, in seconds; else the moment of arrival stands.
 CLOCK_TOLERANCE = 60.0
+_JUST_STARTED = 120.0  # seconds of running within which a new agent's counts are its project's too
 _LATE = 15.0  # seconds after its end that a minute is taken for complete
 _CHUNK = 5000
 
@@ -72,14 +73,20 @@ class _Batch:
         if not step.counted:
             return
         at = _moment(post)
+        zero = None
         if step.zero_at is not None:
             # The agent's clock may be off; what it says of the time between its start and its post is not.
             zero = at - max(post.snapshot.taken_at - step.zero_at, 0.0)
             self._row(post.agent_id, zero, before.totals if before else Totals(), restarted=True)
         self._row(post.agent_id, at, step.counters.totals)
         self._agents[post.agent_id] = step.counters
-        last, totals = self._project(post.project_id)
-        self._projects[post.project_id] = max(last, at), counters.add(totals, step.increments)
+        # What an agent counted long before it was first heard of is its own past, not its project's present.
+        just_started = zero is not None and at - zero <= _JUST_STARTED
+        last, totals = self._project(post.project_id, zero if zero is not None and just_started else post.received_at)
+        if before is not None or just_started:
+            totals = counters.add(totals, step.increments)
+        # By our clock: agents' clocks differ, and totals must not go back in time.
+        self._projects[post.project_id] = max(last, post.received_at), totals
 
     def counters(self) -> list[dict[str, Any]]:
         agents = [(id, counters.encode_counters(state)) for id, state in self._agents.items() if state is not None]
@@ -97,9 +104,11 @@ class _Batch:
             self._agents[agent_id] = None if data is None else counters.decode_counters(data)
         return self._agents[agent_id]
 
-    def _project(self, id: UUID) -> tuple[float, Totals]:
+    def _project(self, id: UUID, zero: float) -> tuple[float, Totals]:
         if id not in self._projects:
             data = self._known.get(id)
+            if data is None:
+                self._row(id, zero, Totals(), restarted=True)
             self._projects[id] = 0.0, Totals() if data is None else counters.decode_totals(data)
         return self._projects[id]
 
