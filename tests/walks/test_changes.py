@@ -114,7 +114,8 @@ async def test_doing_it_again_is_refused_without_a_trace_or_is_taken(ground: Gro
     for operation in _last(ground):
         await ground.furnish()
         for asked, http in await _ways(ground, operation):
-            await ground.ask(operation, asked, http)
+            if not (await ground.ask(operation, asked, http)).is_success:
+                continue
             before = await ground.world.rows()
             answer = await ground.ask(operation, asked, http)
             if answer.status_code >= 500:
@@ -123,6 +124,7 @@ async def test_doing_it_again_is_refused_without_a_trace_or_is_taken(ground: Gro
                 wrong += [
                     f"{operation}: {answer.status_code}, yet {line}" for line in changed(before, await ground.world.rows())
                 ]
+            break
     assert not wrong, report(wrong)
 
 
