@@ -32,6 +32,8 @@ _FLAT_LISTS = {
 TOP_WORDS = frozenset({"env", "includes", "service", "customs", "pipeline", "plugins", "extensions", *_FLAT_LISTS})
 """The top-level keys that mean something; any other is a section that Fluent Bit keeps and ignores."""
 _GROUPS = {Kind.MULTILINE_PARSER: ("rules", "rule"), Kind.UPSTREAM: ("nodes", "node")}
+STRUCTURED = ("processors", "routes")
+"""Options whose lists and maps are kept as they are; all others take lists of scalars, and maps become groups."""
 SIGNALS = ("logs", "metrics", "traces")
 """The signals a processor list may be for; Fluent Bit 5.1.1 refuses `profiles` here."""
 
@@ -179,7 +181,7 @@ class Tree:
     def _plugin_nested(
         self, kind: Kind, name: Scalar, entry: ListNode | MapNode, properties: list[Property], groups: list[Group]
     ) -> None:
-        structured = name.text in ("processors", "routes")
+        structured = name.text in STRUCTURED
         if structured or (kind is Kind.INPUT and name.text == "telemetry" and isinstance(entry, MapNode)):
             if name.text == "processors":
                 self._check_processors(entry)
