@@ -121,7 +121,11 @@ class _Lines:
                 continue
             name = names.get(key)
             if name is None:
-                name = names[key] = folded(key.strip(BLANKS))
+                name = folded(key.strip(BLANKS))
+                if not name:
+                    self._unusual(number, line, level, level)
+                    continue
+                names[key] = name
             column = space + 2 if written[0] not in BLANKS else space + 2 + len(written) - len(written.lstrip(BLANKS))
             target = self.properties if self.group is None else self.group
             target.append(Property(key, name, value, file, number, level + 1, number, column))
