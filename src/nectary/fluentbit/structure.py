@@ -160,7 +160,8 @@ class Tree:
         return found
 
     def _plugins(self, kind: Kind, key: Scalar, value: Node) -> None:
-        file, names = self.file, self.names
+        # A named tuple's own constructor is a Python function around this one, and costs twice as much.
+        file, names, made = self.file, self.names, tuple.__new__
         for item in self._maps(key, value):
             properties: list[Property] = []
             groups: list[Group] = []
@@ -171,7 +172,8 @@ class Tree:
                 word, text = names.get(name.text), entry.text
                 # The common property is made here and not by a call: a large file has many thousands of them.
                 if word and text and text[0] not in BLANKS and text[-1] not in BLANKS:
-                    properties.append(Property(name.text, word, text, file, name.line, name.column, entry.line, entry.column))
+                    place = (file, name.line, name.column, entry.line, entry.column)
+                    properties.append(made(Property, (name.text, word, text, *place, None, -1)))
                 else:
                     prop = self._property(name, entry)
                     if prop is not None:
