@@ -194,6 +194,16 @@ def test_typed_reads_plain_scalars_as_fluent_bit_does() -> None:
     assert meaning.typed(Scalar("1", False, 0, 0)) == "1"
 
 
+def test_what_the_real_program_reads_otherwise_in_yaml_is_not_made_into_it() -> None:
+    grouped = convert.convert(formats.parse("[INPUT]\n    name x\n    [My Group]\n        a b\n", "a.conf"), Format.YAML)
+    assert errors(grouped) == ["the group [My Group] of input.x: the yaml format has no way to write it"]
+    named = convert.convert(formats.parse("[INPUT]\n    name x\n    name y\n", "a.conf"), Format.YAML)
+    assert named.text == "pipeline:\n  inputs:\n    - name: x\n      name: 'y'\n"
+    included = formats.parse("includes: [none/*.yaml]\n", "a.yaml", read=lambda _: None, glob=lambda _: [])
+    result = convert.convert(included, Format.CLASSIC)
+    assert (result.text, [finding.kind for finding in result.findings]) == ("", ["left_out"])
+
+
 FOUND_BY_FUZZING = [
     (Format.CLASSIC, "# a\u2028b\n[INPUT]\n    name x\n"),
     (Format.CLASSIC, '[MULTILINE_PARSER]\n  name m\n  rule "start_state" " " "b"\n'),

@@ -72,10 +72,14 @@ def _lost(findings: list[Problem], at: Place, what: str, format: str, advice: st
 
 def _without_includes(document: Document, findings: list[Problem]) -> Document:
     left = []
+    unmatched = {warning.place for warning in document.warnings if warning.kind == "include_no_match"}
     for include in document.includes:
         if include.file != document.file:
             continue
-        if include.files:
+        if include.place in unmatched:
+            what = f"the include {include.path!r}, which no file fits, is left out"
+            findings.append(Problem(include.place, "left_out", what, "", Severity.WARNING))
+        elif include.files:
             what = f"the include {include.path!r} is replaced by what it brought in"
             findings.append(Problem(include.place, "include_inlined", what, "", Severity.WARNING))
         else:
@@ -229,7 +233,18 @@ def _tree(document: Document, format: Format, findings: list[Problem]) -> Docume
             _lost(findings, section.place, "a node without an upstream", format)
         else:
             sections.append(_tree_section(section, format, findings))
+    if document.format is Format.CLASSIC:
+        sections = [_without_groups(section, format, findings) for section in sections]
     return replace(document, sections=tuple(sections))
+
+
+def _without_groups(section: Section, format: Format, findings: list[Problem]) -> Section:
+    """A classic `[My Group]` would be a map option in YAML, for which Fluent Bit also sets a property, and fails on it."""
+    if section.kind not in PLUGIN_KINDS:
+        return section
+    for group in section.groups:
+        _lost(findings, group.place, f"the group [{group.key}] of {owner(section)}", format)
+    return section._replace(groups=())
 
 
 def _tree_section(section: Section, format: Format, findings: list[Problem]) -> Section:

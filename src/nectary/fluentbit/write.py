@@ -224,8 +224,9 @@ def _repeats(section: Section, main: str) -> list[tuple[Scalar, Node]]:
         run = list(found)
         if nested:
             pairs += [(_key(prop, main), _nested(prop)) for prop in run]
-        elif name in STRUCTURED or (len(run) == 1 and run[0].value == run[0].value.strip(BLANKS)):
-            # A list under `processors` or `routes` would be read as structure, so these words are repeated instead.
+        elif name in (*STRUCTURED, "name") or (len(run) == 1 and run[0].value == run[0].value.strip(BLANKS)):
+            # A list under `processors` or `routes` would be read as structure, and one of names as a single name with blanks
+            # (flb_cf_section_property_get_string), so these words are repeated instead.
             pairs += [(_key(prop, main), option_text(prop.value)) for prop in run]
         else:
             # A list's items are not trimmed, so blanks at the ends need one even for a single value.
