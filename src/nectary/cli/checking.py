@@ -19,7 +19,7 @@ from nectary.fluentbit.variables import TEMPLATE
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How to check. here: it will run on this machine, so its files and variables must be here. program: a fluent-bit to ask."""
+    """How to check. here: it will run on this machine, so its files and variables must be there. program: a fluent-bit."""
 
     schema: Schema
     fleet: bool = False

@@ -65,7 +65,7 @@ def _plugins_of_its_own(document: Document) -> bool:
 
 
 def _copy(root: Path, given: Given, document: Document | None) -> Path:
-    """Everything the dry run may open, below `root` where it is in the file system: relative names lead to it. Gives the main."""
+    """Everything the dry run may open, below `root` where it is in the file system, so relative names fit. Gives the main."""
     main = _inside(root, given.name)
     # The real program tells the formats apart by the name, and reads JSON as YAML.
     if given.format is not Format.CLASSIC or main.suffix.lower() in {".yaml", ".yml"}:

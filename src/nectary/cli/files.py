@@ -138,7 +138,7 @@ def _fits(name: str, part: str) -> bool:
 
 
 def beside(main: str, name: str) -> str | None:
-    """Where a file that a service names is: as named, else in the main file's directory (flb_parser_conf_file); None: nowhere."""
+    """Where a file that a service names is: as named, else in the main file's directory (flb_parser_conf_file), or None."""
     for path in (name, posixpath.join(posixpath.dirname(main), name)):
         if Path(path).is_file():
             return path

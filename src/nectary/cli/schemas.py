@@ -127,7 +127,9 @@ def show_all(folder: Folder = None, shown: Annotated[Format, typer.Option("--out
     """The versions there are; a learned one counts before a shipped one."""
     learned = _learned(folder)
     rows = []
-    for version in sorted({*schema.known_versions(), *learned}):
+    for version in sorted(
+        {*schema.known_versions(), *learned}, key=lambda text: [int(part) for part in re.findall(r"\d+", text)]
+    ):
         path = learned.get(version)
         known = _kept(path) if path else schema.load(version)
         count = sum(map(len, known.plugins.values()))
