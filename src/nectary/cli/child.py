@@ -13,7 +13,9 @@ from pathlib import Path
 
 # The new process sets its own limits and then becomes the program: doing so between fork and exec is not safe beside threads.
 _LAUNCH = """
-import os, resource, sys
+import os, resource, signal, sys
+for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(ignored_by_python, signal.SIG_DFL)
 seconds, memory, output = map(int, sys.argv[1:4])
 for kind, most in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, output),
                    (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 256)):

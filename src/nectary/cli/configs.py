@@ -214,7 +214,7 @@ def diff(
     if shown is Comparison.JSON:
         typer.echo(json.dumps([_change(change) for change in changes], ensure_ascii=False, indent=2))
     else:
-        for line in differences.as_text(changes).splitlines():
+        for line in differences.as_text(changes).split("\n")[:-1]:
             typer.echo(plain(line))
     if changes:
         raise typer.Exit(1)
