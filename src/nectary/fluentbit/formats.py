@@ -1,0 +1,26 @@
+"""Reads a configuration in whichever of the three formats it is written."""
+
+from nectary.fluentbit import classic, json, yaml
+from nectary.fluentbit.document import LIMITS, Document, Format, Limits
+from nectary.fluentbit.reading import Glob, Read
+
+_PARSERS = {Format.CLASSIC: classic.parse, Format.YAML: yaml.parse, Format.JSON: json.parse}
+
+
+def format_of(file: str) -> Format:
+    """The format by a file's name: Fluent Bit takes .yaml and .yml for YAML and all else for classic; .json is ours."""
+    ending = file.rpartition(".")[2].lower()
+    return {"yaml": Format.YAML, "yml": Format.YAML, "json": Format.JSON}.get(ending, Format.CLASSIC)
+
+
+def parse(
+    data: str | bytes,
+    file: str,
+    format: Format | None = None,
+    *,
+    read: Read | None = None,
+    glob: Glob | None = None,
+    limits: Limits = LIMITS,
+) -> Document:
+    """Read a configuration; the format is told by the file's name unless given. Raises ConfigError."""
+    return _PARSERS[format or format_of(file)](data, file, read, glob, limits)

@@ -1,0 +1,58 @@
+"""The service section: keys Fluent Bit would ignore without a word, and values it stops on."""
+
+from nectary.fluentbit.document import Property
+from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.validate import telemetry
+from nectary.fluentbit.validate.report import Report, key_place, shown, value_place
+
+_REPEATABLE = frozenset({"parsers_file", "plugins_file"})
+_FILES = {"parsers_file": Stage.LOAD, "plugins_file": Stage.LOAD, "streams_file": Stage.START}
+
+
+def check(report: Report) -> None:
+    """All service sections together: a later one continues an earlier one."""
+    rules = report.schema.service
+    seen: set[str] = set()
+    for prop in report.document.service:
+        name = prop.name
+        subject = f"service.{name[:200]}"
+        rule = rules.get(name)
+        if name == "telemetry" and not report.classic:
+            telemetry.check_service(report, prop)
+        elif prop.nested is not None:
+            message = f'"{prop.key}" of the service cannot be a list or map'
+            report.error(key_place(prop), "bad_structure", subject, message, _flat(report, prop), Stage.LOAD)
+        elif rule is None:
+            remedy = report.did_you_mean(name, rules) or "remove it"
+            message = f"the service has no option {shown(prop.key)}, Fluent Bit ignores it"
+            report.warn(key_place(prop), "unknown_property", subject, message, remedy)
+        else:
+            _value(report, prop, subject)
+        if name in seen and name not in _REPEATABLE and rule is not None:
+            message = f'"{prop.key}" of the service is set again: the last one counts'
+            report.warn(key_place(prop), "duplicate_property", subject, message, "remove one of them")
+        seen.add(name)
+
+
+def _flat(report: Report, prop: Property) -> str:
+    """`storage: {path: ...}` is written `storage.path` in the service."""
+    nested = getattr(prop.nested, "pairs", ())
+    names = [f"{prop.name}.{key.text.lower()}" for key, _ in nested[:5]]
+    known = [name for name in names if name in report.schema.service]
+    return f"write {', '.join(known)}" if known else ""
+
+
+def _value(report: Report, prop: Property, subject: str) -> None:
+    rule = report.schema.service[prop.name]
+    value = report.final(prop.value)
+    if not value:
+        return
+    if wants := rule.value.problem(value):
+        # log_level and flush stop the program; the others go through atoi, atof or count as "off".
+        stage = Stage.LOAD if rule.strict_at_load and prop.name != "http_port" else Stage.NEVER
+        message = f'"{prop.key}" of the service cannot be {shown(value)}'
+        kind = "bad_port" if prop.name == "http_port" and value.lstrip("+-").isdigit() else "bad_value"
+        report.error(value_place(prop), kind, subject, message, f"it takes {wants}", stage)
+    elif prop.name in _FILES and report.around.has_file(value) is False:
+        message = f"there is no file {shown(value)}"
+        report.error(value_place(prop), "file_missing", subject, message, "add the file or correct the path", _FILES[prop.name])
