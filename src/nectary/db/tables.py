@@ -174,6 +174,7 @@ agents = Table(
     _id(),
     _of("projects"),
     _of("environments", on_delete=None),  # an environment in use cannot go
+    _of("pipelines", nullable=True, on_delete="SET NULL"),  # set where it is the Fluent Bit of a pipeline
     Column("machine_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("reported_name", Text, nullable=False),  # its own word; `name` may have been changed by a person
@@ -196,6 +197,7 @@ agents = Table(
     Index(None, "project_id", "created_at", "id"),
     Index(None, "project_id", "name"),
     Index(None, "environment_id"),
+    Index(None, "pipeline_id"),
 )
 
 agent_configs = Table(
@@ -223,7 +225,7 @@ agent_errors = Table(
 )
 
 # -- Metrics -------------------------------------------------------------------------------------------------------------
-# Owners are agents and projects (later pipelines and core instances). Times are seconds since the epoch: these rows are
+# Owners are agents, pipelines, core instances and projects. Times are seconds since the epoch: these rows are
 # written by the thousand and read by the range.
 
 counters = Table(
