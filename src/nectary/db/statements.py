@@ -43,6 +43,9 @@ _TAKEN: dict[str, str] = {
     "uq_tokens_project_id_name": "token name taken",
     "uq_environments_project_id_name": "environment name taken",
     "uq_agents_project_id_machine_id": "machine ID conflict",
+    "uq_fleets_project_id_name": "fleet name taken",
+    "uq_fleet_files_fleet_id_name": "fleet file name already exists",
+    "uq_processing_rule_templates_project_id_version_name": "processing rule template already exists",
 }
 # SQLite names the columns of a broken constraint, not the constraint.
 _BY_COLUMNS = {

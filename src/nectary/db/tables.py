@@ -174,6 +174,7 @@ agents = Table(
     _id(),
     _of("projects"),
     _of("environments", on_delete=None),  # an environment in use cannot go
+    _of("fleets", nullable=True, on_delete="SET NULL"),
     _of("pipelines", nullable=True, on_delete="SET NULL"),  # set where it is the Fluent Bit of a pipeline
     Column("machine_id", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -191,12 +192,14 @@ agents = Table(
     _at("first_metrics_added_at", nullable=True),
     _at("last_metrics_added_at", nullable=True),
     _at("seen_at"),  # its last registration or metrics: what "healthy" is judged by
+    _at("registered_at", nullable=True),  # its last start or reload: what "has the fleet's config" is judged by
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("project_id", "machine_id"),
     Index(None, "project_id", "created_at", "id"),
     Index(None, "project_id", "name"),
     Index(None, "environment_id"),
+    Index(None, "fleet_id", "created_at", "id"),
     Index(None, "pipeline_id"),
 )
 
@@ -604,4 +607,77 @@ trace_records = Table(
     _at("created_at"),
     Index(None, "session_id", "created_at", "id"),
     Index(None, "project_id"),
+)
+
+# -- Fleets --------------------------------------------------------------------------------------------------------------
+
+fleets = Table(
+    "fleets",
+    metadata,
+    _id(),
+    _of("projects"),
+    Column("name", String(32), nullable=False),
+    Column("min_fluent_bit_version", String(64), nullable=False),
+    Column("raw_config", Text, nullable=False),
+    Column("config_format", String(8), nullable=False),
+    Column("tags", Json, nullable=False),
+    # Seconds since the epoch, served as Last-Modified: agents compare it, and see no change that does not move it on.
+    Column("config_version", BigInteger, nullable=False),
+    _at("config_changed_at"),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("project_id", "name"),
+    Index(None, "project_id", "created_at", "id"),
+)
+
+fleet_files = Table(
+    "fleet_files",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("fleets"),
+    Column("name", String(255), nullable=False),
+    Column("contents", LargeBinary, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("fleet_id", "name"),
+    Index(None, "fleet_id", "created_at", "id"),
+)
+
+# -- Processing rules ----------------------------------------------------------------------------------------------------
+
+processing_rules = Table(
+    "processing_rules",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    # What it was turned into. Not foreign keys: the rule makes and removes both.
+    Column("config_section_id", Uuid, nullable=False),
+    Column("file_id", Uuid, nullable=False),
+    Column("match", Text, nullable=False),
+    Column("is_match_regexp", Boolean, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("actions", Json, nullable=False),  # as given, in order
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("pipeline_id"),
+    Index(None, "project_id"),
+)
+
+processing_rule_templates = Table(
+    "processing_rule_templates",
+    metadata,
+    _id(),
+    _of("projects"),
+    Column("version", SmallInteger, nullable=False),  # of the API that made it: 1 or 2; neither lists the other's
+    Column("name", String(255), nullable=False),
+    Column("definition", Json, nullable=False),
+    Column("pipeline_version", Text),
+    Column("input", Text),
+    Column("is_raw_input", Boolean, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("project_id", "version", "name"),
+    Index(None, "project_id", "created_at", "id"),
 )

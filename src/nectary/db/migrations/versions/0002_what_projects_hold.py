@@ -32,6 +32,48 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         op.f("ix_config_sections_project_id_created_at_id"), "config_sections", ["project_id", "created_at", "id"], unique=False
     )
     op.create_table(
+        "fleets",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("min_fluent_bit_version", sa.String(length=64), nullable=False),
+        sa.Column("raw_config", sa.Text(), nullable=False),
+        sa.Column("config_format", sa.String(length=8), nullable=False),
+        sa.Column("tags", Json, nullable=False),
+        sa.Column("config_version", sa.BigInteger(), nullable=False),
+        sa.Column("config_changed_at", UtcTime(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_fleets_project_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fleets")),
+        sa.UniqueConstraint("project_id", "name", name=op.f("uq_fleets_project_id_name")),
+    )
+    op.create_index(op.f("ix_fleets_project_id_created_at_id"), "fleets", ["project_id", "created_at", "id"], unique=False)
+    op.create_table(
+        "processing_rule_templates",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.SmallInteger(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("definition", Json, nullable=False),
+        sa.Column("pipeline_version", sa.Text(), nullable=True),
+        sa.Column("input", sa.Text(), nullable=True),
+        sa.Column("is_raw_input", sa.Boolean(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_processing_rule_templates_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_processing_rule_templates")),
+        sa.UniqueConstraint("project_id", "version", "name", name=op.f("uq_processing_rule_templates_project_id_version_name")),
+    )
+    op.create_index(
+        op.f("ix_processing_rule_templates_project_id_created_at_id"),
+        "processing_rule_templates",
+        ["project_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_table(
         "saml_mappings",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -70,6 +112,23 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
     )
     op.create_index(
         op.f("ix_core_instances_project_id_created_at_id"), "core_instances", ["project_id", "created_at", "id"], unique=False
+    )
+    op.create_table(
+        "fleet_files",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("fleet_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("contents", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["fleet_id"], ["fleets.id"], name=op.f("fk_fleet_files_fleet_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_fleet_files_project_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fleet_files")),
+        sa.UniqueConstraint("fleet_id", "name", name=op.f("uq_fleet_files_fleet_id_name")),
+    )
+    op.create_index(
+        op.f("ix_fleet_files_fleet_id_created_at_id"), "fleet_files", ["fleet_id", "created_at", "id"], unique=False
     )
     op.create_table(
         "cluster_objects",
@@ -502,6 +561,29 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         unique=False,
     )
     op.create_table(
+        "processing_rules",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("pipeline_id", sa.Uuid(), nullable=False),
+        sa.Column("config_section_id", sa.Uuid(), nullable=False),
+        sa.Column("file_id", sa.Uuid(), nullable=False),
+        sa.Column("match", sa.Text(), nullable=False),
+        sa.Column("is_match_regexp", sa.Boolean(), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("actions", Json, nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["pipeline_id"], ["pipelines.id"], name=op.f("fk_processing_rules_pipeline_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_processing_rules_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_processing_rules")),
+        sa.UniqueConstraint("pipeline_id", name=op.f("uq_processing_rules_pipeline_id")),
+    )
+    op.create_index(op.f("ix_processing_rules_project_id"), "processing_rules", ["project_id"], unique=False)
+    op.create_table(
         "sidecars",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -598,6 +680,16 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
     op.add_column(
         "agents",
         sa.Column(
+            "fleet_id",
+            sa.Uuid(),
+            sa.ForeignKey("fleets.id", name=op.f("fk_agents_fleet_id"), ondelete="SET NULL"),
+            nullable=True,
+        ),
+        inline_references=True,
+    )
+    op.add_column(
+        "agents",
+        sa.Column(
             "pipeline_id",
             sa.Uuid(),
             sa.ForeignKey("pipelines.id", name=op.f("fk_agents_pipeline_id"), ondelete="SET NULL"),
@@ -605,4 +697,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         ),
         inline_references=True,
     )
+    op.add_column("agents", sa.Column("registered_at", UtcTime(), nullable=True))
+    op.create_index(op.f("ix_agents_fleet_id_created_at_id"), "agents", ["fleet_id", "created_at", "id"], unique=False)
     op.create_index(op.f("ix_agents_pipeline_id"), "agents", ["pipeline_id"], unique=False)
