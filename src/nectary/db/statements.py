@@ -144,14 +144,17 @@ async def page(
     *,
     last: int,
     before: Place | None,
+    counted: bool = False,
 ) -> Page[Item]:
-    """The newest `last` rows of `query`, or the `last` just older than the place `before` names."""
+    """The newest `last` rows of `query`, or the `last` just older than the place `before` names; `counted`: and how many
+    rows there are in all."""
+    total = await count(tx, query.with_only_columns(table.c.id)) if counted else None
     place = (table.c.created_at, table.c.id)
     query = query.order_by(*(column.desc() for column in place)).limit(last)
     if before is not None:
         query = query.where(tuple_(*place) < tuple_(literal(before[0], UtcTime()), literal(before[1], Uuid())))
     rows: Sequence[Row[Any]] = (await tx.execute(query)).all()
-    return Page([shape(row) for row in rows], cursors.encode(rows[-1].created_at, rows[-1].id) if rows else None)
+    return Page([shape(row) for row in rows], cursors.encode(rows[-1].created_at, rows[-1].id) if rows else None, total)
 
 
 async def count(tx: ReadTx, query: Select[Any]) -> int:

@@ -82,7 +82,7 @@ projects = Table(
     Column("name", Text, nullable=False),
     Column("v3_enabled", Boolean, nullable=False),
     Column("settings", Json, nullable=False),
-    Column("agent_key", LargeBinary(48), nullable=False),  # signs the tokens of its agents
+    Column("agent_key", LargeBinary(48), nullable=False),  # signs the tokens of its agents and core instances
     _at("created_at"),
     _at("updated_at"),
     Index(None, "created_at", "id"),
@@ -273,7 +273,6 @@ core_instances = Table(
     Column("cluster_logging", Boolean, nullable=False),
     Column("skip_service_creation", Boolean, nullable=False),
     Column("public_key", Text, nullable=False),  # as published: base64 of PEM; the private one is shown once, never kept
-    Column("signing_key", LargeBinary(48), nullable=False),  # of its own token
     _at("pinged_at", nullable=True),
     _at("created_at"),
     _at("updated_at"),
@@ -438,7 +437,6 @@ pipelines = Table(
     Column("metadata", Json, nullable=False),
     Column("scaling", Json, nullable=False),  # the ten numbers and words of horizontal scaling, by their wire names
     Column("scheduling", Json, nullable=False),  # what is passed on to Kubernetes as it came, by its wire names
-    Column("error", Text),  # why its config sections cannot be rendered
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("core_instance_id", "name"),
@@ -487,7 +485,8 @@ pipeline_ports = Table(
     Column("frontend_port", Integer, nullable=False),
     Column("backend_port", Integer, nullable=False),
     Column("endpoint", Text, nullable=False),
-    Column("plugin_id", Text),  # of the input it was found in; None: made by hand
+    Column("from_config", Boolean, nullable=False),  # found there, and not opened by hand
+    Column("plugin_id", Text),  # of the plugin that listens, as the contract numbers them
     Column("plugin_name", Text),
     Column("plugin_alias", Text),
     _at("created_at"),

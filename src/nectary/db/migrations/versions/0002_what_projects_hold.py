@@ -101,7 +101,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         sa.Column("cluster_logging", sa.Boolean(), nullable=False),
         sa.Column("skip_service_creation", sa.Boolean(), nullable=False),
         sa.Column("public_key", sa.Text(), nullable=False),
-        sa.Column("signing_key", sa.LargeBinary(length=48), nullable=False),
         sa.Column("pinged_at", UtcTime(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("updated_at", UtcTime(), nullable=False),
@@ -332,7 +331,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         sa.Column("metadata", Json, nullable=False),
         sa.Column("scaling", Json, nullable=False),
         sa.Column("scheduling", Json, nullable=False),
-        sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("updated_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -518,6 +516,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         sa.Column("frontend_port", sa.Integer(), nullable=False),
         sa.Column("backend_port", sa.Integer(), nullable=False),
         sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("from_config", sa.Boolean(), nullable=False),
         sa.Column("plugin_id", sa.Text(), nullable=True),
         sa.Column("plugin_name", sa.Text(), nullable=True),
         sa.Column("plugin_alias", sa.Text(), nullable=True),
