@@ -94,6 +94,7 @@ async def _report(request: Request) -> Report:
         tags=None if body.tags is None else tuple(dict.fromkeys(body.tags)),
         metadata=body.metadata or {},
         environment_id=body.environment_id,
+        fleet_id=body.fleet_id,
     )
 
 
