@@ -555,7 +555,10 @@ config_sections = Table(
     metadata,
     _id(),
     _of("projects"),
-    Column("processing_rule_id", Uuid),  # the rule it was generated from
+    # The rule it was generated from, and goes with; deferred, so that either may be written first.
+    Column(
+        "processing_rule_id", Uuid, ForeignKey("processing_rules.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED")
+    ),
     Column("kind", String(8), nullable=False),
     Column("properties", Json, nullable=False),  # [{"key", "value"}] in the order given
     _at("created_at"),

@@ -14,24 +14,6 @@ depends_on = None
 
 def upgrade() -> None:  # noqa: PLR0915 - one table after another
     op.create_table(
-        "config_sections",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("project_id", sa.Uuid(), nullable=False),
-        sa.Column("processing_rule_id", sa.Uuid(), nullable=True),
-        sa.Column("kind", sa.String(length=8), nullable=False),
-        sa.Column("properties", Json, nullable=False),
-        sa.Column("created_at", UtcTime(), nullable=False),
-        sa.Column("updated_at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["project_id"], ["projects.id"], name=op.f("fk_config_sections_project_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_config_sections")),
-    )
-    op.create_index(op.f("ix_config_sections_processing_rule_id"), "config_sections", ["processing_rule_id"], unique=False)
-    op.create_index(
-        op.f("ix_config_sections_project_id_created_at_id"), "config_sections", ["project_id", "created_at", "id"], unique=False
-    )
-    op.create_table(
         "fleets",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -245,36 +227,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         unique=False,
     )
     op.create_table(
-        "ingest_checks",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("project_id", sa.Uuid(), nullable=False),
-        sa.Column("core_instance_id", sa.Uuid(), nullable=False),
-        sa.Column("config_section_id", sa.Uuid(), nullable=False),
-        sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("retries", sa.Integer(), nullable=False),
-        sa.Column("collect_logs", sa.Boolean(), nullable=False),
-        sa.Column("logs", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", UtcTime(), nullable=False),
-        sa.Column("updated_at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["config_section_id"], ["config_sections.id"], name=op.f("fk_ingest_checks_config_section_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["core_instance_id"], ["core_instances.id"], name=op.f("fk_ingest_checks_core_instance_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_ingest_checks_project_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_ingest_checks")),
-        sa.UniqueConstraint(
-            "core_instance_id", "config_section_id", name=op.f("uq_ingest_checks_core_instance_id_config_section_id")
-        ),
-    )
-    op.create_index(
-        op.f("ix_ingest_checks_core_instance_id_created_at_id"),
-        "ingest_checks",
-        ["core_instance_id", "created_at", "id"],
-        unique=False,
-    )
-    op.create_table(
         "resource_profiles",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -422,25 +374,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
     )
     op.create_index(
         op.f("ix_pipeline_cluster_objects_cluster_object_id"), "pipeline_cluster_objects", ["cluster_object_id"], unique=False
-    )
-    op.create_table(
-        "pipeline_config_sections",
-        sa.Column("pipeline_id", sa.Uuid(), nullable=False),
-        sa.Column("config_section_id", sa.Uuid(), nullable=False),
-        sa.Column("position", sa.SmallInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["config_section_id"],
-            ["config_sections.id"],
-            name=op.f("fk_pipeline_config_sections_config_section_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["pipeline_id"], ["pipelines.id"], name=op.f("fk_pipeline_config_sections_pipeline_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("pipeline_id", "config_section_id", name=op.f("pk_pipeline_config_sections")),
-    )
-    op.create_index(
-        op.f("ix_pipeline_config_sections_config_section_id"), "pipeline_config_sections", ["config_section_id"], unique=False
     )
     op.create_table(
         "pipeline_configs",
@@ -625,6 +558,32 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         op.f("ix_trace_sessions_project_id_created_at_id"), "trace_sessions", ["project_id", "created_at", "id"], unique=False
     )
     op.create_table(
+        "config_sections",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("processing_rule_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("properties", Json, nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["processing_rule_id"],
+            ["processing_rules.id"],
+            name=op.f("fk_config_sections_processing_rule_id"),
+            ondelete="CASCADE",
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_config_sections_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_config_sections")),
+    )
+    op.create_index(op.f("ix_config_sections_processing_rule_id"), "config_sections", ["processing_rule_id"], unique=False)
+    op.create_index(
+        op.f("ix_config_sections_project_id_created_at_id"), "config_sections", ["project_id", "created_at", "id"], unique=False
+    )
+    op.create_table(
         "pipeline_statuses",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -675,6 +634,55 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
     op.create_index(op.f("ix_trace_records_project_id"), "trace_records", ["project_id"], unique=False)
     op.create_index(
         op.f("ix_trace_records_session_id_created_at_id"), "trace_records", ["session_id", "created_at", "id"], unique=False
+    )
+    op.create_table(
+        "ingest_checks",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("core_instance_id", sa.Uuid(), nullable=False),
+        sa.Column("config_section_id", sa.Uuid(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("retries", sa.Integer(), nullable=False),
+        sa.Column("collect_logs", sa.Boolean(), nullable=False),
+        sa.Column("logs", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["config_section_id"], ["config_sections.id"], name=op.f("fk_ingest_checks_config_section_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["core_instance_id"], ["core_instances.id"], name=op.f("fk_ingest_checks_core_instance_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_ingest_checks_project_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ingest_checks")),
+        sa.UniqueConstraint(
+            "core_instance_id", "config_section_id", name=op.f("uq_ingest_checks_core_instance_id_config_section_id")
+        ),
+    )
+    op.create_index(
+        op.f("ix_ingest_checks_core_instance_id_created_at_id"),
+        "ingest_checks",
+        ["core_instance_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "pipeline_config_sections",
+        sa.Column("pipeline_id", sa.Uuid(), nullable=False),
+        sa.Column("config_section_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["config_section_id"],
+            ["config_sections.id"],
+            name=op.f("fk_pipeline_config_sections_config_section_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["pipeline_id"], ["pipelines.id"], name=op.f("fk_pipeline_config_sections_pipeline_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pipeline_id", "config_section_id", name=op.f("pk_pipeline_config_sections")),
+    )
+    op.create_index(
+        op.f("ix_pipeline_config_sections_config_section_id"), "pipeline_config_sections", ["config_section_id"], unique=False
     )
     op.add_column(
         "agents",
