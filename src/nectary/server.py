@@ -24,6 +24,7 @@ from nectary.db.transaction import Database
 from nectary.edge import refusals
 from nectary.edge.context import Context
 from nectary.edge.credentials import Credentials
+from nectary.edge.fleet_configs import FleetConfigs
 from nectary.edge.measures import Measures
 from nectary.edge.middleware import Around
 from nectary.errors import Refusal, Unstartable
@@ -42,7 +43,8 @@ def make_context(settings: Settings, database: Database) -> Context:
     buffer = Buffer(settings.metrics_buffer)
     credentials = Credentials(settings.credential_cache)
     measures.watch(buffer=lambda: len(buffer), database=database.size)
-    return Context(settings, database, credentials, Attempts(settings.sign_in_attempts), buffer, measures)
+    fleet_configs = FleetConfigs(settings.fleet_config_cache)
+    return Context(settings, database, credentials, Attempts(settings.sign_in_attempts), buffer, measures, fleet_configs)
 
 
 def make_app(context: Context) -> FastAPI:

@@ -374,8 +374,8 @@ def _checks(name: str, owner: str) -> Table:
 core_instance_files = _files("core_instance_files", "core_instances")
 core_instance_secrets = _secrets("core_instance_secrets", "core_instances")
 core_instance_checks = _checks("core_instance_checks", "core_instances")
-# A processing rule refers to its file, and takes it along when it goes; a foreign key back would make a circle.
-pipeline_files = _files("pipeline_files", "pipelines", Column("processing_rule_id", Uuid))
+# A file that a processing rule was turned into goes with the rule.
+pipeline_files = _files("pipeline_files", "pipelines", _of("processing_rules", nullable=True))
 pipeline_secrets = _secrets("pipeline_secrets", "pipelines")
 pipeline_checks = _checks("pipeline_checks", "pipelines")
 
@@ -654,7 +654,7 @@ processing_rules = Table(
     _id(),
     _of("projects"),
     _of("pipelines"),
-    # What it was turned into. Not foreign keys: the rule makes and removes both.
+    # What it was turned into. Not foreign keys: those rows point here, and go with the rule.
     Column("config_section_id", Uuid, nullable=False),
     Column("file_id", Uuid, nullable=False),
     Column("match", Text, nullable=False),

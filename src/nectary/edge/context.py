@@ -1,12 +1,15 @@
 """What every route can reach: made once by server.py, kept on the application."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
 from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
 from nectary.edge.credentials import Credentials
+from nectary.edge.fleet_configs import FleetConfigs
 from nectary.edge.measures import Measures
 from nectary.metrics.buffer import Buffer
 from nectary.settings import Settings
@@ -20,6 +23,18 @@ class Context:
     attempts: Attempts
     buffer: Buffer
     measures: Measures
+    fleet_configs: FleetConfigs
+
+    def forget(self, subjects: Iterable[UUID]) -> None:
+        """Forget what is remembered of these tokens, sessions, agents and fleets: it changed, or is gone."""
+        subjects = set(subjects)
+        self.credentials.forget(subjects)
+        self.fleet_configs.forget(subjects)
+
+    def confirm(self) -> None:
+        """What changed elsewhere has just been read and forgotten."""
+        self.credentials.confirm()
+        self.fleet_configs.confirm()
 
 
 def of(request: HTTPConnection) -> Context:

@@ -399,27 +399,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
     )
     op.create_index(op.f("ix_pipeline_configs_project_id"), "pipeline_configs", ["project_id"], unique=False)
     op.create_table(
-        "pipeline_files",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("project_id", sa.Uuid(), nullable=False),
-        sa.Column("pipeline_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("contents", sa.LargeBinary(), nullable=False),
-        sa.Column("encrypted", sa.Boolean(), nullable=False),
-        sa.Column("processing_rule_id", sa.Uuid(), nullable=True),
-        sa.Column("created_at", UtcTime(), nullable=False),
-        sa.Column("updated_at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["pipeline_id"], ["pipelines.id"], name=op.f("fk_pipeline_files_pipeline_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_pipeline_files_project_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_pipeline_files")),
-        sa.UniqueConstraint("pipeline_id", "name", name=op.f("uq_pipeline_files_pipeline_id_name")),
-    )
-    op.create_index(
-        op.f("ix_pipeline_files_pipeline_id_created_at_id"), "pipeline_files", ["pipeline_id", "created_at", "id"], unique=False
-    )
-    op.create_table(
         "pipeline_logs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -582,6 +561,33 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
     op.create_index(op.f("ix_config_sections_processing_rule_id"), "config_sections", ["processing_rule_id"], unique=False)
     op.create_index(
         op.f("ix_config_sections_project_id_created_at_id"), "config_sections", ["project_id", "created_at", "id"], unique=False
+    )
+    op.create_table(
+        "pipeline_files",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("pipeline_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("contents", sa.LargeBinary(), nullable=False),
+        sa.Column("encrypted", sa.Boolean(), nullable=False),
+        sa.Column("processing_rule_id", sa.Uuid(), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["pipeline_id"], ["pipelines.id"], name=op.f("fk_pipeline_files_pipeline_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["processing_rule_id"],
+            ["processing_rules.id"],
+            name=op.f("fk_pipeline_files_processing_rule_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_pipeline_files_project_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pipeline_files")),
+        sa.UniqueConstraint("pipeline_id", "name", name=op.f("uq_pipeline_files_pipeline_id_name")),
+    )
+    op.create_index(
+        op.f("ix_pipeline_files_pipeline_id_created_at_id"), "pipeline_files", ["pipeline_id", "created_at", "id"], unique=False
     )
     op.create_table(
         "pipeline_statuses",
