@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, and_, bindparam, delete, func, or_, select
+from sqlalchemy import Select, Table, and_, bindparam, delete, func, or_, select
 
 from nectary import clock
 from nectary.db import dialects, statements, tables
@@ -153,6 +153,12 @@ def _chunks(ids: set[UUID]) -> Iterable[list[UUID]]:
     """Both databases bound the parameters of a statement at about 32,000."""
     ordered = list(ids)
     return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+
+
+async def remove(tx: WriteTx, owners: Select[Any] | Sequence[UUID]) -> None:
+    """Forget what was counted for these owners."""
+    for table in (tables.counters, *(level.table for level in LEVELS)):
+        await tx.execute(delete(table).where(table.c.owner_id.in_(owners)))
 
 
 # -- Levels ----------------------------------------------------------------------------------------------------------------

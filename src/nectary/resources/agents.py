@@ -16,6 +16,7 @@ from nectary.db import dialects, statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Forbidden, Gone, Invalid, Unauthenticated
+from nectary.metrics import store
 from nectary.resources import environments
 from nectary.resources.names import HOSTNAME
 from nectary.shape import Page, Patch, Says, Shape, Time
@@ -359,8 +360,7 @@ async def remove(tx: WriteTx, caller: Caller, ids: list[UUID], *, must_exist: bo
     gone = list((await tx.execute(query)).scalars())
     if must_exist and not gone:
         raise statements.not_found(agents)
-    for table in (tables.counters, tables.samples_raw, tables.samples_1m, tables.samples_5m):
-        await tx.execute(delete(table).where(table.c.owner_id.in_(gone)))
+    await store.remove(tx, gone)
     await statements.revoke(tx, gone)
 
 

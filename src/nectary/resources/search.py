@@ -57,7 +57,17 @@ def _source(resource: Resource) -> tuple[Table, ColumnElement[str], Select[Any]]
     if resource == "member":
         members, users = tables.memberships, tables.users
         return members, users.c.name, select(members.c.id, users.c.name).join(users, users.c.id == members.c.user_id)
-    table = {"agent": tables.agents, "environment": tables.environments}.get(resource)
+    if resource == "pipeline_secret":
+        secrets = tables.pipeline_secrets
+        return secrets, secrets.c.key, select(secrets.c.id, secrets.c.key.label("name"))
+    table = {
+        "agent": tables.agents,
+        "cluster_object": tables.cluster_objects,
+        "core_instance": tables.core_instances,
+        "environment": tables.environments,
+        "pipeline": tables.pipelines,
+        "resource_profile": tables.resource_profiles,
+    }.get(resource)
     return None if table is None else (table, table.c.name, select(table.c.id, table.c.name))
 
 
