@@ -5,10 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from nectary import clock
+from nectary import clock, durations
 from nectary.caller import Caller
 from nectary.db import statements, tables
-from nectary.edge import context, durations
+from nectary.edge import context
 from nectary.edge.callers import Route, may
 from nectary.edge.ids import AgentID
 from nectary.edge.transaction import ReadTx

@@ -31,12 +31,14 @@ def require_sound(
     files: Collection[str] | None = None,
     secrets: Collection[str] | None = None,
     fleet: bool = False,
+    product: bool = False,
 ) -> Document:
     """The text, read and free of errors for a Fluent Bit version. Raises Invalid(refusal) with the first error in `detail`.
 
-    files, secrets: the names that will be there; None when that cannot be told yet.
+    files, secrets: the names that will be there; None when that cannot be told yet. product: with the plugins of the
+    original's own images.
     """
-    about = schema.load(schema.nearest(version))
+    about = schema.load(schema.nearest(version), product=product)
     try:
         document = validate.parse(text, format)
     except ConfigError as error:
