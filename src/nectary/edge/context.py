@@ -1,7 +1,8 @@
 """What every route can reach: made once by server.py, kept on the application."""
 
+from asyncio import Semaphore
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
@@ -24,6 +25,7 @@ class Context:
     buffer: Buffer
     measures: Measures
     fleet_configs: FleetConfigs
+    validations: Semaphore = field(default_factory=lambda: Semaphore(2))  # configs of strangers read at once
 
     def forget(self, subjects: Iterable[UUID]) -> None:
         """Forget what is remembered of these tokens, sessions, agents and fleets: it changed, or is gone."""
@@ -40,3 +42,10 @@ class Context:
 def of(request: HTTPConnection) -> Context:
     context: Context = request.app.state.context
     return context
+
+
+async def _settings(request: Request) -> Settings:
+    return of(request).settings
+
+
+Configured = Annotated[Settings, Depends(_settings)]

@@ -80,3 +80,22 @@ Contents = Annotated[
     Field(min_length=1),
     Says("file contents required"),
 ]
+# The bytes of a secret, which travel as base64, too.
+SecretValue = Annotated[
+    bytes,
+    BeforeValidator(_decoded, json_schema_input_type=str),
+    WithJsonSchema({"type": "string", "format": "byte"}),
+    Field(min_length=1),
+    Says("secret value required"),
+]
+# What may come back sealed, or empty.
+Bytes = Annotated[
+    bytes,
+    PlainSerializer(_encoded, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "byte"}),
+]
+
+# What a template names: `{{files.NAME}}`, `{{secrets.NAME}}` (fluentbit/validate/variables.py).
+_REFERRED = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+FileName = Annotated[str, StringConstraints(pattern=_REFERRED, max_length=253), Says("invalid file name")]
+SecretKey = Annotated[str, StringConstraints(pattern=_REFERRED, max_length=253), Says("invalid secret key")]
