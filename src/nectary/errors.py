@@ -86,6 +86,12 @@ class Busy(Refusal):
     status = 429
 
 
+class NotServed(Refusal):
+    """Something of the published API that this server knowingly does not do (see contract/differences.toml)."""
+
+    status = 501
+
+
 class Unavailable(Refusal):
     status = 503
 

@@ -3,28 +3,20 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 
 from nectary.caller import Caller
 from nectary.db import tables
-from nectary.edge import context
 from nectary.edge.callers import Route, may
+from nectary.edge.context import Configured
 from nectary.edge.ids import FleetFileID, FleetID
 from nectary.edge.paging import AskedFor
 from nectary.edge.transaction import ReadTx, WriteTx
 from nectary.resources import fleet_files
-from nectary.resources.fleet_files import FleetFile, FleetFilePatch, NewFleetFile, Rooms
+from nectary.resources.fleet_files import FleetFile, FleetFilePatch, NewFleetFile
 from nectary.shape import Created
 
 router = APIRouter(tags=["fleet"], route_class=Route)
-
-
-async def _rooms(request: Request) -> Rooms:
-    settings = context.of(request).settings
-    return Rooms(settings.quota_fleets, settings.quota_fleet_files, settings.file_limit)
-
-
-RoomsFromSettings = Annotated[Rooms, Depends(_rooms)]
 
 
 # 200, not 201: the published contract has it so.
@@ -34,10 +26,10 @@ async def create_fleet_file(
     new: NewFleetFile,
     caller: Annotated[Caller, may("create:*", tables.fleets)],
     tx: WriteTx,
-    rooms: RoomsFromSettings,
+    settings: Configured,
 ) -> Created:
     """Put a file beside the fleet's config; agents fetch it with the config, which counts as changed."""
-    return Created.model_validate(await fleet_files.create(tx, caller, fleet_id, new, rooms))
+    return Created.model_validate(await fleet_files.create(tx, caller, fleet_id, new, settings))
 
 
 @router.get("/v1/fleets/{fleetID}/files", operation_id="fleetFiles")
@@ -62,10 +54,10 @@ async def update_fleet_file(
     patch: FleetFilePatch,
     caller: Annotated[Caller, may("update:*", tables.fleet_files)],
     tx: WriteTx,
-    rooms: RoomsFromSettings,
+    settings: Configured,
 ) -> None:
     """Rename a file or replace its contents."""
-    await fleet_files.change(tx, caller, fleet_file_id, patch, rooms)
+    await fleet_files.change(tx, caller, fleet_file_id, patch, settings)
 
 
 @router.delete("/v1/fleet_files/{fleetFileID}", operation_id="deleteFleetFile", status_code=204)

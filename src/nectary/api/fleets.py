@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from nectary import clock
-from nectary.api.fleet_files import RoomsFromSettings
 from nectary.caller import Caller
 from nectary.db import statements, tables
 from nectary.edge import context, fleet_answers
 from nectary.edge.callers import Route, may
+from nectary.edge.context import Configured
 from nectary.edge.ids import FleetID
 from nectary.edge.paging import AskedFor
 from nectary.edge.transaction import ReadTx, WriteTx
@@ -42,9 +42,9 @@ ConfigFormat = Annotated[
 
 
 @router.post("/v1/projects/{projectID}/fleets", operation_id="createFleet", status_code=201)
-async def create_fleet(new: NewFleet, caller: Creator, tx: WriteTx, rooms: RoomsFromSettings) -> Created:
+async def create_fleet(new: NewFleet, caller: Creator, tx: WriteTx, settings: Configured) -> Created:
     """Make a fleet. Its config is checked, unless told otherwise, against the Fluent Bit version the fleet names."""
-    return Created.model_validate(await fleets.create(tx, caller, new, rooms))
+    return Created.model_validate(await fleets.create(tx, caller, new, settings))
 
 
 @router.get("/v1/projects/{projectID}/fleets", operation_id="fleets")

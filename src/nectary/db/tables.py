@@ -654,9 +654,7 @@ processing_rules = Table(
     _id(),
     _of("projects"),
     _of("pipelines"),
-    # What it was turned into. Not foreign keys: those rows point here, and go with the rule.
-    Column("config_section_id", Uuid, nullable=False),
-    Column("file_id", Uuid, nullable=False),
+    # The config section and the file that it was turned into point here, and go with it.
     Column("match", Text, nullable=False),
     Column("is_match_regexp", Boolean, nullable=False),
     Column("language", String(8), nullable=False),

@@ -1,7 +1,7 @@
 """Who is asking, found before anything else of a request is read.
 
-A route states whom it serves with `may(...)`, `signed_in` or `anybody`; `Route` lets the guard speak first, so a stranger
-learns nothing from the order of errors: 401, then a malformed id, then 403 or 404, and only then the body.
+A route states whom it serves: `may(...)`, `SignedInPerson`, `KnownReader` or `OpenToAll`. `Route` lets the guard speak first, so a
+stranger learns nothing from the order of errors: 401, then a malformed id, then 403 or 404, and only then the body.
 """
 
 from collections.abc import Callable, Coroutine
@@ -156,6 +156,26 @@ class SignedIn:
 
 
 @dataclass(frozen=True, eq=False)
+class Known:
+    """Admits people, and project tokens that hold a permission, for what concerns no project."""
+
+    permission: str
+
+    async def admit(self, request: Request) -> None:
+        asker = await identify(request)
+        if asker.person is not None:
+            request.state.person = asker.person
+        elif asker.token is not None:
+            asker.token.require(self.permission)
+            request.state.caller = asker.token
+        else:
+            raise Unauthenticated("unauthenticated", f"this needs a {' or '.join(sorted(PEOPLE_AND_TOKENS))}")
+
+    async def __call__(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, eq=False)
 class Anybody:
     """Says that a route is for everyone, so that none is open by forgetting."""
 
@@ -166,7 +186,7 @@ class Anybody:
         pass
 
 
-Guard = May | SignedIn | Anybody
+Guard = May | SignedIn | Known | Anybody
 
 _SPELLED = {"memberships": "memberID"}  # where the path's name is not the table's
 
@@ -179,11 +199,12 @@ def may(permission: str, of: Table | None = None, *, at: str | None = None, by: 
 
 
 SignedInPerson = Annotated[Person, Depends(SignedIn())]
+KnownReader = Annotated[None, Depends(Known("read:*"))]
 OpenToAll = Annotated[None, Depends(Anybody())]
 
 
 def guard_of(dependant: Dependant) -> Guard:
-    guards = [inner.call for inner in dependant.dependencies if isinstance(inner.call, May | SignedIn | Anybody)]
+    guards = [inner.call for inner in dependant.dependencies if isinstance(inner.call, Guard)]
     assert len(guards) == 1, f"{dependant.path}: every route states exactly one guard"
     return guards[0]
 

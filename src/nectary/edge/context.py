@@ -3,8 +3,10 @@
 from asyncio import Semaphore
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
 from uuid import UUID
 
+from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
 from nectary.auth.attempts import Attempts

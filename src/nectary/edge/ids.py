@@ -14,6 +14,8 @@ AgentID = Annotated[UUID, Path(alias="agentID")]
 AgentErrorID = Annotated[UUID, Path(alias="agentErrorID")]
 FleetID = Annotated[UUID, Path(alias="fleetID")]
 FleetFileID = Annotated[UUID, Path(alias="fleetFileID")]
+ProcessingRuleID = Annotated[UUID, Path(alias="processingRuleID")]
+TemplateID = Annotated[UUID, Path(alias="templateID")]
 CoreInstanceID = Annotated[UUID, Path(alias="coreInstanceID")]
 AggregatorID = Annotated[UUID, Path(alias="aggregatorID")]  # the same thing by its older name
 ResourceProfileID = Annotated[UUID, Path(alias="resourceProfileID")]

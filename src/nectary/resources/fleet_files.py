@@ -1,6 +1,5 @@
 """Fleet files: what lies beside a fleet's config on each of its agents."""
 
-from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Invalid
 from nectary.resources import fleet_versions, quotas
 from nectary.resources.names import Contents
+from nectary.settings import Settings
 from nectary.shape import Page, Patch, Says, Shape, Time
 
 files, fleets = tables.fleet_files, tables.fleets
@@ -54,25 +54,16 @@ class FleetFilePatch(Patch):
     contents: Contents | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """How much there may be, from the settings: fleets and fleet files in a project, bytes in a file."""
-
-    fleets: int
-    files: int
-    bytes: int
-
-
-async def create(tx: WriteTx, caller: Caller, fleet_id: UUID, new: NewFleetFile, rooms: Rooms) -> FleetFile:
+async def create(tx: WriteTx, caller: Caller, fleet_id: UUID, new: NewFleetFile, settings: Settings) -> FleetFile:
     """Add a file to a fleet that is there; its agents fetch it with the config, which counts as changed."""
-    file = await put(tx, caller, fleet_id, new, rooms)
+    file = await put(tx, caller, fleet_id, new, settings)
     await fleet_versions.move_on(tx, fleet_id)
     return file
 
 
-async def put(tx: WriteTx, caller: Caller, fleet_id: UUID, new: NewFleetFile, rooms: Rooms) -> FleetFile:
-    await quotas.require_room(tx, caller.project_id, files, rooms.files, "fleet files quota exceeded")
-    _require_small(new.contents, rooms)
+async def put(tx: WriteTx, caller: Caller, fleet_id: UUID, new: NewFleetFile, settings: Settings) -> FleetFile:
+    await quotas.require_room(tx, caller.project_id, files, settings.quota_fleet_files, "fleet files quota exceeded")
+    _require_small(new.contents, settings)
     row = await statements.add(tx, files, project_id=caller.project_id, fleet_id=fleet_id, name=new.name, contents=new.contents)
     await _require_carried(tx, fleet_id)
     return FleetFile.model_validate(row)
@@ -94,9 +85,9 @@ async def all_of(tx: ReadTx, fleet_id: UUID) -> tuple[FleetFile, ...]:
     return tuple(FleetFile.model_validate(row) for row in await tx.execute(query))
 
 
-async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetFilePatch, rooms: Rooms) -> None:
+async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetFilePatch, settings: Settings) -> None:
     if patch.contents is not None:
-        _require_small(patch.contents, rooms)
+        _require_small(patch.contents, settings)
     before = await statements.get(tx, caller, files, id)
     after = await statements.change(tx, caller, files, id, **patch.changes())
     await _require_carried(tx, after.fleet_id)
@@ -110,9 +101,9 @@ async def remove(tx: WriteTx, caller: Caller, id: UUID) -> None:
     await fleet_versions.move_on(tx, fleet_id)
 
 
-def _require_small(contents: bytes, rooms: Rooms) -> None:
-    if len(contents) > rooms.bytes:
-        raise Invalid("fleet file size exceeded", f"{len(contents)} bytes are more than {rooms.bytes}")
+def _require_small(contents: bytes, settings: Settings) -> None:
+    if len(contents) > settings.file_limit:
+        raise Invalid("fleet file size exceeded", f"{len(contents)} bytes are more than {settings.file_limit}")
 
 
 async def _require_carried(tx: ReadTx, fleet_id: UUID) -> None:

@@ -16,7 +16,8 @@ from nectary.errors import Invalid
 from nectary.fluentbit.document import Format
 from nectary.resources import config_texts, fleet_files, fleet_versions, quotas
 from nectary.resources.fleet_configs import BAD_CONFIG, BAD_FORMAT
-from nectary.resources.fleet_files import NewFleetFile, Rooms
+from nectary.resources.fleet_files import NewFleetFile
+from nectary.settings import Settings
 from nectary.shape import Page, Patch, Says, Shape, Time
 
 fleets, _agents, _errors = tables.fleets, tables.agents, tables.agent_errors
@@ -96,9 +97,9 @@ class FleetsStatus(Shape):
 # -- Changing ------------------------------------------------------------------------------------------------------------
 
 
-async def create(tx: WriteTx, caller: Caller, new: NewFleet, rooms: Rooms) -> Fleet:
+async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings) -> Fleet:
     """A fleet, with its first files. Raises Invalid for a config that its agents could not start with."""
-    await quotas.require_room(tx, caller.project_id, fleets, rooms.fleets, "fleets quota exceeded")
+    await quotas.require_room(tx, caller.project_id, fleets, settings.quota_fleets, "fleets quota exceeded")
     format = config_texts.format_named(new.config_format, BAD_FORMAT)
     require_sound(new.raw_config, format, new.min_fluent_bit_version or "", skip=new.skip_config_validation)
     row = await statements.add(
@@ -114,7 +115,7 @@ async def create(tx: WriteTx, caller: Caller, new: NewFleet, rooms: Rooms) -> Fl
         config_changed_at=clock.now(),
     )
     for file in new.files or ():
-        await fleet_files.put(tx, caller, row.id, file, rooms)
+        await fleet_files.put(tx, caller, row.id, file, settings)
     return Fleet.model_validate({**row._mapping, "agents_count": AgentsCount(active=0, inactive=0, with_errors=0, errors=0)})
 
 

@@ -476,8 +476,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("pipeline_id", sa.Uuid(), nullable=False),
-        sa.Column("config_section_id", sa.Uuid(), nullable=False),
-        sa.Column("file_id", sa.Uuid(), nullable=False),
         sa.Column("match", sa.Text(), nullable=False),
         sa.Column("is_match_regexp", sa.Boolean(), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
