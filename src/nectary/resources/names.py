@@ -58,7 +58,8 @@ Tag = Annotated[str, Field(min_length=1, max_length=255), Says("invalid tag")]
 Tags = Annotated[list[Tag], AfterValidator(lambda tags: list(dict.fromkeys(tags))), Says("invalid tag")]
 
 
-def _decoded(given: Any) -> Any:
+def decoded(given: Any) -> Any:
+    """Bytes from base64; anything else as it came, for a validator behind it to judge."""
     if not isinstance(given, str):
         return given
     try:
@@ -74,7 +75,7 @@ def _encoded(contents: bytes) -> str:
 # Bytes, which travel as base64.
 Contents = Annotated[
     bytes,
-    BeforeValidator(_decoded, json_schema_input_type=str),
+    BeforeValidator(decoded, json_schema_input_type=str),
     PlainSerializer(_encoded, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "byte"}),
     Field(min_length=1),
@@ -83,7 +84,7 @@ Contents = Annotated[
 # The bytes of a secret, which travel as base64, too.
 SecretValue = Annotated[
     bytes,
-    BeforeValidator(_decoded, json_schema_input_type=str),
+    BeforeValidator(decoded, json_schema_input_type=str),
     WithJsonSchema({"type": "string", "format": "byte"}),
     Field(min_length=1),
     Says("secret value required"),
