@@ -41,6 +41,8 @@ NOUNS = {
     "agent_configs": "agent config",
     "core_instances": "aggregator",
     "saml_mappings": "SAML mapping",
+    "pipeline_statuses": "pipeline status",
+    "cluster_object_regexes": "cluster object regex",
 }
 
 # A broken uniqueness constraint -> the contract's sentence.
@@ -55,6 +57,9 @@ _TAKEN: dict[str, str] = {
     "uq_cluster_objects_core_instance_id_kind_name": "cluster object already exists",
     "uq_core_instance_files_core_instance_id_name": "core instance file already exists",
     "uq_core_instance_secrets_core_instance_id_key": "core instance secret already exists",
+    "uq_pipelines_core_instance_id_name": "pipeline name already exists",
+    "uq_pipeline_ports_pipeline_id_protocol_frontend_port": "pipeline port already in use",
+    "uq_cluster_object_regexes_pipeline_id_regex": "cluster object regex already exists",
     "uq_pipeline_files_pipeline_id_name": "pipeline file already exists",
     "uq_pipeline_secrets_pipeline_id_key": "pipeline secret already exists",
     "uq_pipeline_checks_pipeline_id_protocol_host_port": "pipeline check already exists",

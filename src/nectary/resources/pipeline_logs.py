@@ -64,8 +64,7 @@ async def of_pipeline(
     query = select(logs).where(statements.visible(logs, caller), logs.c.pipeline_id == pipeline_id)
     if status:
         query = query.where(logs.c.status == status)
-    page = await statements.page(tx, query, logs, PipelineLog.model_validate, last=last, before=before)
-    return Page(page.items, page.cursor, await statements.count(tx, query))
+    return await statements.page(tx, query, logs, PipelineLog.model_validate, last=last, before=before, counted=True)
 
 
 async def change(tx: WriteTx, caller: Caller, id: UUID, patch: PipelineLogPatch) -> PipelineLog:
