@@ -1,7 +1,7 @@
 """Who is asking, found before anything else of a request is read.
 
-A route states whom it serves: `may(...)`, `SignedInPerson`, `KnownReader` or `OpenToAll`. `Route` lets the guard speak first, so a
-stranger learns nothing from the order of errors: 401, then a malformed id, then 403 or 404, and only then the body.
+A route states whom it serves: `may(...)`, `SignedInPerson`, `KnownReader` or `OpenToAll`. `Route` lets the guard speak first,
+so a stranger learns nothing from the order of errors: 401, then a malformed id, then 403 or 404, and only then the body.
 """
 
 from collections.abc import Callable, Coroutine
@@ -108,7 +108,7 @@ class May:
         known = next((caller for kind, caller in tokens if caller is not None and kind in self.kinds), None)
         if known is None:
             raise Unauthenticated("unauthenticated", f"this needs a {' or '.join(sorted(self.kinds))}")
-        if self.of is not None:
+        if self.of is not None and (self._given(request) or self.at in request.path_params):
             id = self._id(request)
             if self.of is tables.projects and id != known.project_id:
                 raise Forbidden("permission denied")
@@ -124,9 +124,12 @@ class May:
             raise Forbidden("permission denied")
         raise statements.not_found(self.of)
 
-    def _id(self, request: Request) -> UUID:
+    def _given(self, request: Request) -> str:
         assert self.at is not None
-        given = request.path_params.get(self.at) or request.query_params.get(self.at, "")
+        return request.path_params.get(self.at) or request.query_params.get(self.at, "")
+
+    def _id(self, request: Request) -> UUID:
+        given = self._given(request)
         try:
             return UUID(given)
         except ValueError:
