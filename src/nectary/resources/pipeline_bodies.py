@@ -22,15 +22,12 @@ from nectary.shape import Patch, Says, Shape
 # Clients say "" for "whatever is usual" or "as it is" (2022 to 2024: Go's zero values).
 _UNSAID = BeforeValidator(lambda value: None if value == "" else value)
 
-_Name = Annotated[str, StringConstraints(pattern=LABEL), Says("invalid pipeline name")]
-Name = Annotated[_Name | None, _UNSAID]
-Kind = Annotated[Annotated[Literal["deployment", "daemonSet", "statefulSet"], Says("invalid pipeline kind")] | None, _UNSAID]
+Name = Annotated[Annotated[str, StringConstraints(pattern=LABEL)] | None, _UNSAID, Says("invalid pipeline name")]
+Kind = Annotated[Literal["deployment", "daemonSet", "statefulSet"] | None, _UNSAID, Says("invalid pipeline kind")]
 Strategy = Annotated[
-    Annotated[Literal["recreate", "rollingupdate", "hotReload"], Says("invalid pipeline deployment strategy")] | None, _UNSAID
+    Literal["recreate", "rollingupdate", "hotReload"] | None, _UNSAID, Says("invalid pipeline deployment strategy")
 ]
-PortKind = Annotated[
-    Annotated[Literal["LoadBalancer", "ClusterIP", "NodePort"], Says("invalid pipeline port type")] | None, _UNSAID
-]
+PortKind = Annotated[Literal["LoadBalancer", "ClusterIP", "NodePort"] | None, _UNSAID, Says("invalid pipeline port type")]
 # Before August 2024 an unknown scaling type was the empty text.
 ScalePolicy = Annotated[
     Literal["Unknown", "Pods", "Percent"],
@@ -38,13 +35,13 @@ ScalePolicy = Annotated[
     Says("invalid pipeline HPA scaling type"),
 ]
 Image = Annotated[str, StringConstraints(pattern=f"^$|{IMAGE}", max_length=1024), Says("invalid pipeline image")]
-Format = Annotated[ConfigFormat | None, _UNSAID]
+Format = Annotated[ConfigFormat | None, _UNSAID, Says("invalid pipeline config format")]
 RawConfig = Annotated[str, Says("invalid pipeline config")]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 MinReplicas = Annotated[Count, Says("invalid min replica count")]
 Metadata = Annotated[dict[str, Any], Says("invalid pipeline metadata")]
 Labels = dict[Annotated[str, StringConstraints(max_length=317)], Annotated[str, StringConstraints(max_length=63)]]
-ResourceProfileName = Annotated[str | None, _UNSAID]
+ResourceProfileName = Annotated[str | None, _UNSAID, Says("invalid resource profile name")]
 
 
 class _Scheduling(Shape):

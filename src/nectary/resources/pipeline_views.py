@@ -120,7 +120,7 @@ def _how_many(*those: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _named(table: Any, prefix: str) -> list[ColumnElement[Any]]:
-    return [column.label(f"{prefix}_{column.name}_") for column in table.c]
+    return [column.label(f"{prefix}.{column.name}") for column in table.c]
 
 
 def _listed(caller: Caller) -> Select[Any]:
@@ -266,4 +266,4 @@ def _in_form(config: PipelineConfig, asked: Asked, sections: Sequence[ConfigSect
 
 
 def _part(row: Row[Any], table: Table, prefix: str) -> dict[str, Any]:
-    return {column.name: row._mapping[f"{prefix}_{column.name}_"] for column in table.c}
+    return {column.name: row._mapping[f"{prefix}.{column.name}"] for column in table.c}
