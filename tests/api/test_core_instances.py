@@ -1,6 +1,7 @@
 """Core instances over HTTP: what making one brings along, its pings, its token, and what is refused."""
 
 import base64
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ from sqlalchemy import update
 
 from nectary import clock, sealing
 from nectary.db import tables
-from tests.harness.world import World
+from nectary.settings import Settings
+from tests.harness.pipelines import CLASSIC
+from tests.harness.world import World, open_world
 
 
 async def make(world: World, **body: Any) -> dict[str, Any]:
@@ -203,3 +206,78 @@ async def test_one_or_many_are_deleted(world: World) -> None:
     await world.machine.ask("DELETE", path, 204, params={"aggregator_id": [ids[0], ids[1], ids[2]]})
     assert [row["id"] for row in await world.machine.ask("GET", path, 200)] == [ids[3]]
     await world.machine.refused("DELETE", path, 422, "invalid aggregator ID", params={"aggregator_id": "nope"})
+
+
+# -- The system's own pipelines --------------------------------------------------------------------------------------------
+
+
+async def test_a_health_check_pipeline_comes_along_when_asked_for(world: World) -> None:
+    made = await make(world, addHealthCheckPipeline=True, healthCheckPipelinePort=0, healthCheckPipelinePortKind="")
+    pipeline = made["healthCheckPipeline"]
+    assert made["clusterLoggingPipeline"] is None
+    assert pipeline["name"].startswith("health-check-")
+    assert (pipeline["portKind"], pipeline["status"]["status"]) == ("LoadBalancer", "NEW")
+    [port] = pipeline["ports"]
+    assert (port["protocol"], port["frontendPort"]) == ("tcp", 2020)
+    assert pipeline["resourceProfile"]["name"] == "best-effort-low-resource"
+    other = await make(world, addHealthCheckPipeline=True, healthCheckPipelinePort=2121, healthCheckPipelinePortKind="NodePort")
+    [port] = other["healthCheckPipeline"]["ports"]
+    assert (port["frontendPort"], other["healthCheckPipeline"]["portKind"]) == (2121, "NodePort")
+
+
+async def test_the_systems_own_pipelines_count_unless_excluded_and_go_with_it_only(world: World) -> None:
+    made = await make(world, name="ci", addHealthCheckPipeline=True, clusterLogging=True)
+    assert made["clusterLoggingPipeline"]["kind"] == "daemonSet"
+    path = f"/v1/aggregators/{made['id']}"
+    assert (await world.machine.ask("GET", path, 200))["pipelinesCount"] == 2
+    assert (await world.machine.ask("GET", f"{path}?exclude_internal=true", 200))["pipelinesCount"] == 0
+    listed = await world.machine.ask("GET", f"/v1/projects/{world.project_id}/core_instances?exclude_internal=true", 200)
+    assert listed["items"][0]["pipelinesCount"] == 0
+    pipeline = f"/v1/aggregator_pipelines/{made['healthCheckPipeline']['id']}"
+    await world.machine.refused("DELETE", pipeline, 403, "pipeline can only be deleted by the system")
+    await world.machine.ask("DELETE", path, 204)
+    rows = await world.rows()
+    names = ("pipelines", "pipeline_configs", "pipeline_statuses", "pipeline_ports", "pipeline_files")
+    assert {name: rows[name] for name in names} == {name: [] for name in names}
+
+
+async def test_cluster_logging_is_turned_on_and_off(world: World) -> None:
+    made = await make(world, name="ci")
+    path, pipelines = f"/v1/aggregators/{made['id']}", f"/v1/core_instances/{made['id']}/pipelines"
+    assert (await one(world, made["id"]))["clusterLoggingEnabled"] is False
+    await world.machine.ask("PATCH", path, 204, json={"clusterLogging": False})
+    await world.machine.ask("PATCH", path, 204, json={"clusterLogging": True})
+    [pipeline] = (await world.machine.ask("GET", pipelines, 200))["items"]
+    assert pipeline["name"].startswith("cluster-logging-")
+    assert (await one(world, made["id"]))["clusterLoggingEnabled"] is True
+    refusal = "a pipeline for cluster logging already exists"
+    await world.machine.refused("PATCH", path, 409, refusal, json={"clusterLogging": True, "name": "renamed"})
+    assert (await one(world, made["id"]))["name"] == "ci", "a refusal changes nothing"
+    await world.machine.ask("PATCH", path, 204, json={"clusterLogging": None})
+    assert (await world.machine.ask("GET", pipelines, 200))["count"] == 1
+    await world.machine.ask("PATCH", path, 204, json={"clusterLogging": False})
+    assert (await world.machine.ask("GET", pipelines, 200))["count"] == 0
+    assert (await one(world, made["id"]))["clusterLoggingEnabled"] is False
+
+
+# -- Quotas ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_quota_says_its_limit_and_what_is_left(make_settings: Callable[..., Settings]) -> None:
+    world = await open_world(make_settings(quota_core_instances=2))
+    ids = [(await make(world))["id"] for _ in range(2)]
+    refusal = await world.machine.refused("POST", "/v1/aggregators", 403, "aggregators quota exceeded", json={})
+    assert (refusal["quotaLimit"], refusal["quotaRemaining"]) == (2, 0)
+    await world.machine.ask("DELETE", f"/v1/aggregators/{ids[0]}", 204)
+    await make(world)
+    await world.context.database.close()
+
+
+async def test_the_systems_own_pipelines_take_no_room(make_settings: Callable[..., Settings]) -> None:
+    world = await open_world(make_settings(quota_pipelines=1))
+    made = await make(world, addHealthCheckPipeline=True, clusterLogging=True)
+    path = f"/v1/aggregators/{made['id']}/pipelines"
+    body = {"rawConfig": CLASSIC}
+    await world.machine.ask("POST", path, 201, json=body)
+    await world.machine.refused("POST", path, 403, "pipelines quota exceeded", json=body)
+    await world.context.database.close()

@@ -13,6 +13,7 @@ from nectary.caller import Caller
 from nectary.db import tables
 from nectary.edge import context
 from nectary.edge.callers import TOKENS, WITH_CORE_INSTANCES, Route, may
+from nectary.edge.context import Configured
 from nectary.edge.ids import AggregatorID
 from nectary.edge.paging import AskedFor
 from nectary.edge.transaction import ReadTx, WriteTx, audited
@@ -122,9 +123,10 @@ async def update_aggregator(
     patch: CoreInstancePatch,
     caller: Annotated[Caller, may("update:*", tables.core_instances, at="aggregatorID", by=WITH_CORE_INSTANCES)],
     tx: WriteTx,
+    settings: Configured,
 ) -> None:
     """Change a core instance; cluster logging on or off makes or deletes its pipeline."""
-    await core_instances.change(tx, caller, aggregator_id, patch)
+    await core_instances.change(tx, caller, aggregator_id, patch, settings)
 
 
 @router.delete("/v1/aggregators/{aggregatorID}", operation_id="deleteAggregator", status_code=204)

@@ -15,16 +15,17 @@ from nectary.caller import Caller, Kind
 from nectary.db import dialects, statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
-from nectary.errors import Gone, Unauthenticated
+from nectary.errors import Conflict, Gone, Unauthenticated
 from nectary.metrics import store
-from nectary.resources import environments, quotas, resource_profiles
+from nectary.resources import environments, pipelines, quotas, resource_profiles
 from nectary.resources.names import IMAGE, LABEL, Tags, invented
+from nectary.resources.pipeline_views import Pipeline
 from nectary.resources.resource_profiles import ResourceProfile
 from nectary.sealing import Pair
 from nectary.settings import Settings
 from nectary.shape import Page, Patch, Says, Shape, Time
 
-core_instances, pipelines, _environments, _projects = (
+core_instances, _pipelines, _environments, _projects = (
     tables.core_instances,
     tables.pipelines,
     tables.environments,
@@ -124,6 +125,8 @@ class CreatedCoreInstance(Shape):
     version: str
     image: str
     tags: list[str]
+    health_check_pipeline: Pipeline | None
+    cluster_logging_pipeline: Pipeline | None
     resource_profiles: list[ResourceProfile]
     environment_name: str
     skip_service_creation: bool
@@ -155,8 +158,8 @@ class Wanted:
 
 
 async def create(tx: WriteTx, caller: Caller, new: NewCoreInstance, keys: Pair, settings: Settings) -> CreatedCoreInstance:
-    """A core instance with its three resource profiles. Only the public key is kept: what is sealed with it the server cannot
-    read back."""
+    """A core instance with its three resource profiles, and the pipelines of the system's own that were asked for. Only the
+    public key is kept: what is sealed with it the server cannot read back."""
     await quotas.require_room(
         tx, caller.project_id, core_instances, settings.quota_core_instances, "aggregators quota exceeded"
     )
@@ -176,23 +179,40 @@ async def create(tx: WriteTx, caller: Caller, new: NewCoreInstance, keys: Pair, 
         public_key=keys.public,
     )
     profiles = await resource_profiles.create_usual(tx, row)
+    health_check = cluster_logging = None
+    if new.add_health_check_pipeline:
+        port, port_kind = new.health_check_pipeline_port or 0, new.health_check_pipeline_port_kind or ""
+        health_check = await pipelines.create_internal(
+            tx, caller, row.id, "health-check", settings, port=port, port_kind=port_kind
+        )
+    if row.cluster_logging:
+        cluster_logging = await pipelines.create_internal(tx, caller, row.id, "cluster-logging", settings)
     return CreatedCoreInstance.model_validate(
         {
             **row._mapping,
             "token": proofs.sign(await _key(tx, row.project_id), AggregatorID=row.id, ProjectID=row.project_id),
             "private_rsa_key": keys.private,
             "public_rsa_key": keys.public,
+            "health_check_pipeline": health_check,
+            "cluster_logging_pipeline": cluster_logging,
             "resource_profiles": profiles,
             "environment_name": place,
         }
     )
 
 
-async def change(tx: WriteTx, caller: Caller, id: UUID, patch: CoreInstancePatch) -> None:
+async def change(tx: WriteTx, caller: Caller, id: UUID, patch: CoreInstancePatch, settings: Settings) -> None:
+    """Change what was given; cluster logging makes its pipeline, or deletes it."""
     given = patch.changes()
     if "environment_id" in given:
         given["environment_id"], _ = await environments.named(tx, caller.project_id, given["environment_id"])
     await statements.change(tx, caller, core_instances, id, **given)
+    if patch.cluster_logging:
+        if await pipelines.has_internal(tx, id, "cluster-logging"):
+            raise Conflict("a pipeline for cluster logging already exists")
+        await pipelines.create_internal(tx, caller, id, "cluster-logging", settings)
+    elif patch.cluster_logging is False:
+        await pipelines.remove_internal(tx, id, "cluster-logging")
 
 
 async def ping(tx: WriteTx, caller: Caller, id: UUID) -> None:
@@ -207,7 +227,7 @@ async def remove(tx: WriteTx, caller: Caller, ids: list[UUID], *, must_exist: bo
     gone = list((await tx.execute(select(core_instances.c.id).where(*mine))).scalars())
     if must_exist and not gone:
         raise statements.not_found(core_instances)
-    await store.remove(tx, select(pipelines.c.id).where(pipelines.c.core_instance_id.in_(gone)))
+    await store.remove(tx, select(_pipelines.c.id).where(_pipelines.c.core_instance_id.in_(gone)))
     await store.remove(tx, gone)
     await tx.execute(delete(core_instances).where(core_instances.c.id.in_(gone)))
     await statements.revoke(tx, gone)
@@ -217,9 +237,9 @@ async def remove(tx: WriteTx, caller: Caller, ids: list[UUID], *, must_exist: bo
 
 
 def _listed(caller: Caller, *, exclude_internal: bool) -> Select[Any]:
-    count = select(func.count()).where(pipelines.c.core_instance_id == core_instances.c.id).correlate(core_instances)
+    count = select(func.count()).where(_pipelines.c.core_instance_id == core_instances.c.id).correlate(core_instances)
     if exclude_internal:
-        count = count.where(pipelines.c.internal.is_(None))
+        count = count.where(_pipelines.c.internal.is_(None))
     query = select(
         core_instances, _environments.c.name.label("environment_name"), count.scalar_subquery().label("pipelines_count")
     )
