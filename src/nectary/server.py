@@ -19,9 +19,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 import nectary
 from nectary import agent_api, api, log
+from nectary.agent_api.described import OPERATIONS
 from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
-from nectary.edge import refusals
+from nectary.edge import openapi, refusals
 from nectary.edge.context import Context
 from nectary.edge.credentials import Credentials
 from nectary.edge.fleet_configs import FleetConfigs
@@ -62,6 +63,7 @@ def make_app(context: Context) -> FastAPI:
     for router in api.ROUTES:
         app.include_router(router)
     refusals.install(app)
+    openapi.install(app, api.ROUTES, OPERATIONS)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=context.settings.allowed_origins,

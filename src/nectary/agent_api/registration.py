@@ -17,7 +17,7 @@ from nectary.resources.agents import SENTENCES, Report
 from nectary.shape import wire_name
 
 
-class Body(msgspec.Struct, rename=wire_name, frozen=True):
+class Registration(msgspec.Struct, rename=wire_name, frozen=True):
     """What out_calyptia and in_calyptia_fleet send; `flags` and `edition` came with older agents and the Go client."""
 
     name: str
@@ -75,7 +75,7 @@ async def _audit(tx: WriteTx, request: Request, caller: Any) -> None:
 
 async def _report(request: Request) -> Report:
     try:
-        body = msgspec.convert(bodies.parse(await request.body() or b"{}"), Body)
+        body = msgspec.convert(bodies.parse(await request.body() or b"{}"), Registration)
     except msgspec.ValidationError as error:
         # "Expected `str`, got `int` - at `$.name`", or "Object missing required field `machineID`"
         where = re.search(r"\$\.(\w+)|field `(\w+)`", str(error))

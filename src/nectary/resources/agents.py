@@ -41,7 +41,7 @@ SENTENCES = {
     "environmentID": "invalid environment ID",
     "fleetID": "invalid fleet ID",
 }
-_KNOWN = {
+KNOWN = {
     "type": ("fluentbit", "fluentd"),
     "edition": ("community", "enterprise"),
     "os": ("unknown", "linux", "macos", "windows", "freebsd", "netbsd", "openbsd"),
@@ -272,7 +272,7 @@ def _require_sound(report: Report) -> None:
     _hostname(report.name)
     if not 0 < len(report.machine_id) <= 1024:
         raise Invalid(SENTENCES["machineID"], "it has 1 to 1024 characters")
-    for name, allowed in _KNOWN.items():
+    for name, allowed in KNOWN.items():
         if getattr(report, name) not in allowed:
             raise Invalid(SENTENCES[name], f"{getattr(report, name)[:60]!r} is none of {', '.join(allowed)}")
     if not _VERSION.fullmatch(report.version) or len(report.version) > 64:
