@@ -127,6 +127,10 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
     operation["security"] = [{SCHEMES[kind][0]: []} for kind in Kind if kind in served(guard)]
     if isinstance(guard, May | Known):
         operation["x-permission"] = guard.permission
+    parameters = operation.setdefault("parameters", [])
+    for name in route.param_convertors:  # the guard reads those that the route itself has no use for
+        if not any(each["name"] == name for each in parameters):
+            parameters.append({"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}})
     responses = operation["responses"]
     responses.pop("422", None)
     for status in _statuses(operation, route, guard):
