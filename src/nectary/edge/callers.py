@@ -4,7 +4,7 @@ A route states whom it serves: `may(...)`, `SignedInPerson`, `KnownReader` or `O
 so a stranger learns nothing from the order of errors: 401, then a malformed id, then 403 or 404, and only then the body.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -47,11 +47,11 @@ async def identify(request: Request) -> Asker:
     if (authorization := headers.getlist("authorization")) != []:
         person = await _person(request, authorization)
     if (given := headers.get("x-project-token")) is not None:
-        token = await _remembered(request, given, tokens.prove)
+        token = await remembered(context.of(request), given, Kind.PROJECT_TOKEN, tokens.prove)
     if (given := headers.get("x-agent-token")) is not None:
-        agent = await _remembered(request, given, agents.prove)
+        agent = await remembered(context.of(request), given, Kind.AGENT, agents.prove)
     if (given := headers.get("x-aggregator-token")) is not None:
-        core_instance = await _remembered(request, given, core_instances.prove)
+        core_instance = await remembered(context.of(request), given, Kind.CORE_INSTANCE, core_instances.prove)
     return Asker(person, token, agent, core_instance)
 
 
@@ -70,10 +70,12 @@ async def _person(request: Request, authorization: list[str]) -> Person:
     return person
 
 
-async def _remembered(request: Request, token: str, prove: Callable[[ReadTx, str], Coroutine[Any, Any, Caller]]) -> Caller:
-    here = context.of(request)
+async def remembered(
+    here: context.Context, token: str, kind: Kind, prove: Callable[[ReadTx, str], Awaitable[Caller]]
+) -> Caller:
+    """The caller that a token of this kind speaks for, from memory if it was proven lately."""
     caller = here.credentials.find(token, Caller)
-    if caller is None:
+    if caller is None or caller.kind is not kind:  # an agent's token in a project token's header is no project token
         async with here.database.read() as tx:
             caller = await prove(tx, token)
         here.credentials.remember(token, caller)

@@ -27,6 +27,7 @@ Sample = tuple[float, Totals]
 
 # An agent's clock is believed when it is this close to ours, in seconds; else the moment of arrival stands.
 CLOCK_TOLERANCE = 60.0
+_JUST_STARTED = 120.0  # seconds of running within which a new agent's counts are its project's too
 _LATE = 15.0  # seconds after its end that a minute is taken for complete
 _CHUNK = 5000
 
@@ -98,11 +99,14 @@ class _Batch:
             self._row(post.agent_id, zero, before.totals if before else Totals(), restarted=True)
         self._row(post.agent_id, at, step.counters.totals)
         self._agents[post.agent_id] = step.counters
+        # What an agent counted long before it was first heard of is its own past, not its project's present.
+        just_started = zero is not None and at - zero <= _JUST_STARTED
         for owner in shared:
-            if zero is not None and owner not in self._known and owner not in self._shared:
-                self._row(owner, zero, Totals(), restarted=True)  # what its very first post says was counted since then
-            last, totals = self._so_far(owner)
-            self._shared[owner] = max(last, at), counters.add(totals, step.increments)
+            last, totals = self._so_far(owner, zero if zero is not None and just_started else post.received_at)
+            if before is not None or just_started:
+                totals = counters.add(totals, step.increments)
+            # By our clock: agents' clocks differ, and totals must not go back in time.
+            self._shared[owner] = max(last, post.received_at), totals
 
     def counters(self) -> list[dict[str, Any]]:
         agents = [(id, counters.encode_counters(state)) for id, state in self._agents.items() if state is not None]
@@ -120,9 +124,11 @@ class _Batch:
             self._agents[agent_id] = None if data is None else counters.decode_counters(data)
         return self._agents[agent_id]
 
-    def _so_far(self, id: UUID) -> tuple[float, Totals]:
+    def _so_far(self, id: UUID, zero: float) -> tuple[float, Totals]:
         if id not in self._shared:
             data = self._known.get(id)
+            if data is None:
+                self._row(id, zero, Totals(), restarted=True)
             self._shared[id] = 0.0, Totals() if data is None else counters.decode_totals(data)
         return self._shared[id]
 
