@@ -78,7 +78,7 @@ async def delete_config_section(
 )
 async def update_config_section_set(
     pipeline_id: PipelineID,
-    ids: Annotated[list[UUID] | None, Body(), Says("invalid config section ID")],
+    ids: Annotated[list[Annotated[UUID, Says("invalid config section ID")]] | None, Body()],
     caller: Annotated[Caller, may("update:*", tables.pipelines, by=WITH_CORE_INSTANCES)],
     tx: WriteTx,
 ) -> None:
