@@ -48,9 +48,10 @@ def test_what_was_not_sealed_is_refused(sealed: bytes) -> None:
 
 @pytest.mark.parametrize("key", ["", "not base64!", base64.b64encode(b"no key").decode(), "ümlaut"])
 def test_what_is_no_key_is_refused(key: str) -> None:
-    for use in (lambda: sealing.seal(key, b"text"), lambda: sealing.unseal(key, b"x" * 256)):
-        with pytest.raises(ValueError):  # noqa: PT011
-            use()
+    with pytest.raises(ValueError):  # noqa: PT011
+        sealing.seal(key, b"text")
+    with pytest.raises(ValueError):  # noqa: PT011
+        sealing.unseal(key, b"x" * 256)
 
 
 def test_another_pair_cannot_open_it() -> None:
@@ -63,6 +64,6 @@ def test_openssl_opens_a_block_with_sha512_for_digest_and_mask(tmp_path: Path) -
     (tmp_path / "key.pem").write_bytes(base64.b64decode(PAIR.private))
     (tmp_path / "sealed").write_bytes(sealing.seal(PAIR.public, b"the text"))
     options = ["rsa_padding_mode:oaep", "rsa_oaep_md:sha512", "rsa_mgf1_md:sha512"]
-    command = ["openssl", "pkeyutl", "-decrypt", "-inkey", tmp_path / "key.pem", "-in", tmp_path / "sealed"]
+    command = ["openssl", "pkeyutl", "-decrypt", "-inkey", str(tmp_path / "key.pem"), "-in", str(tmp_path / "sealed")]
     opened = subprocess.run([*command, *(w for o in options for w in ("-pkeyopt", o))], capture_output=True, check=True)
     assert opened.stdout == b"the text"
