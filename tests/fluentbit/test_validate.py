@@ -5,7 +5,8 @@ import pytest
 from nectary.fluentbit import schema
 from nectary.fluentbit.document import Format
 from nectary.fluentbit.findings import Finding
-from nectary.fluentbit.validate import check, format_named
+from nectary.fluentbit.formats import format_named
+from nectary.fluentbit.validate import check
 
 
 def found(text: str, form: Format = Format.CLASSIC, **known: object) -> list[Finding]:
@@ -270,6 +271,40 @@ def test_processor_units_are_checked_as_plugins_are() -> None:
         ("missing_property", "processor.content_modifier.action", 8, 13),
         ("bad_condition", "input.dummy.processors.logs[2].condition", 14, 50),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "kinds"),
+    [
+        ("op: gt, value: 5.0", []),
+        ("op: gt, value: 5", ["misread_number"]),
+        ('op: lt, value: "5"', ["misread_number"]),
+        ("op: eq, value: 5", ["misread_number"]),
+        ('op: eq, value: "5"', []),
+        ("op: eq, value: 256", ["bad_condition"]),
+        ('op: eq, value: ""', ["bad_condition"]),
+        ("op: in, value: []", ["bad_condition"]),
+    ],
+)
+def test_numbers_that_fluent_bit_misreads_in_conditions_are_told(rule: str, kinds: list[str]) -> None:
+    unit = f"{{name: sql, query: x, condition: {{rules: [{{field: $a, {rule}}}]}}}}"
+    text = f"pipeline: {{inputs: [{{name: dummy, processors: {{logs: [{unit}]}}}}]}}\n"
+    assert [each.kind for each in found(text, Format.YAML)] == kinds
+
+
+def test_a_native_processor_under_a_signal_it_has_no_use_for_is_a_warning_and_a_filter_an_error() -> None:
+    units = "[{name: sql, query: x}, {name: modify}]"
+    text = f"pipeline: {{inputs: [{{name: dummy, processors: {{metrics: {units}}}}}]}}\n"
+    assert [(each.kind, str(each.severity)) for each in found(text, Format.YAML)] == [
+        ("processor_signal", "warning"),
+        ("processor_signal", "error"),
+    ]
+
+
+def test_a_multiline_rule_must_lead_to_a_state_that_has_a_rule() -> None:
+    rules = "[{state: start_state, regex: /a/, next_state: cont}, {state: conti, regex: /b/, next_state: conti}]"
+    (finding,) = found(f"multiline_parsers:\n  - {{name: m, type: regex, rules: {rules}}}\n", Format.YAML)
+    assert (finding.kind, finding.remedy) == ("bad_rule", 'did you mean "conti"?')
 
 
 def test_json_is_checked_like_yaml() -> None:

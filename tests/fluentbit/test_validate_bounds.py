@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from nectary.fluentbit import schema
 from nectary.fluentbit.document import Format
 from nectary.fluentbit.findings import as_github, as_json, as_report
-from nectary.fluentbit.validate import check, examine, parse
+from nectary.fluentbit.formats import parse
+from nectary.fluentbit.globs import glob_fits, may_overlap
+from nectary.fluentbit.validate import check, examine
 from nectary.fluentbit.validate.published import InvalidPayloadError, config_validate, config_validate_v2, detail
 from nectary.fluentbit.validate.regexes import fault
 from nectary.fluentbit.validate.report import MOST_FINDINGS
 from nectary.fluentbit.validate.suggest import distance, nearest
-from nectary.fluentbit.validate.tags import glob_fits, may_overlap
-from nectary.fluentbit.validate.variables import expand, references, trapped
+from nectary.fluentbit.variables import expand, references, trapped
 
 KNOWN = schema.load()
 NAMES = sorted({name for kind in ("input", "filter", "output") for name in KNOWN.names(kind)})
@@ -193,7 +194,7 @@ def test_distance_is_the_same_both_ways_and_zero_only_for_the_same(one: str, oth
     ids=lambda value: value if len(value) < 30 else "",
 )
 def test_hostile_text_ends_soon_and_with_a_bounded_report(text: str, what: str) -> None:
-    document = parse(text, Format.CLASSIC)
+    document = parse(text, "fluent-bit.conf")
     began = time.perf_counter()
     findings = examine(document, schema=KNOWN)
     assert time.perf_counter() - began < 5, what

@@ -3,7 +3,8 @@
 import pytest
 
 from nectary.fluentbit.document import Format
-from nectary.fluentbit.validate import check, parse
+from nectary.fluentbit.formats import parse
+from nectary.fluentbit.validate import check
 from nectary.fluentbit.validate.published import (
     InvalidPayloadError,
     config_validate,
@@ -25,7 +26,7 @@ from nectary.fluentbit.validate.published import (
     ],
 )
 def test_the_detail_of_a_refusal_is_the_published_sentence(text: str, sentence: str | None) -> None:
-    assert detail(check(text, Format.CLASSIC), parse(text, Format.CLASSIC)) == sentence
+    assert detail(check(text, Format.CLASSIC), parse(text, "fluent-bit.conf")) == sentence
 
 
 def test_a_text_that_cannot_be_read_has_a_detail_with_its_line() -> None:
@@ -40,7 +41,7 @@ def test_an_output_to_a_host_of_ones_own_must_name_it() -> None:
         "[OUTPUT]\n    name gelf\n    match *\n    host h\n"
         "[OUTPUT]\n    name logdna\n    match *\n    api_key ${K}\n[OUTPUT]\n    name tcp://h:1\n    match *\n"
     )
-    assert undefined_hosts(parse(text, Format.CLASSIC)) == ['host property not defined in section "tcp.1"']
+    assert undefined_hosts(parse(text, "fluent-bit.conf")) == ['host property not defined in section "tcp.1"']
 
 
 QUESTION = {

@@ -119,7 +119,7 @@ class Limits:
     YAML or JSON values, and of files that include files. problems: reading stops after so many.
     """
 
-    bytes: int = 4 * 1024 * 1024
+    bytes: int = 2 * 1024 * 1024
     depth: int = 64
     files: int = 1000
     problems: int = 200

@@ -7,6 +7,21 @@ from nectary.fluentbit.reading import Glob, Read
 _PARSERS = {Format.CLASSIC: classic.parse, Format.YAML: yaml.parse, Format.JSON: json.parse}
 
 
+_NAMES = {"": Format.CLASSIC, "ini": Format.CLASSIC, "conf": Format.CLASSIC, "classic": Format.CLASSIC}
+_NAMES |= {"yml": Format.YAML, "yaml": Format.YAML, "json": Format.JSON}
+
+
+def format_named(name: str) -> Format:
+    """The format for any of its published names ("ini", "classic", "conf", "", "yml", "yaml", "json"), in any case.
+
+    Raises ValueError for another.
+    """
+    found = _NAMES.get(name.lower())
+    if found is None:
+        raise ValueError(f'"{name}" is no configuration format; known: classic, ini, yaml, json')
+    return found
+
+
 def format_of(file: str) -> Format:
     """The format by a file's name: Fluent Bit takes .yaml and .yml for YAML and all else for classic; .json is ours."""
     ending = file.rpartition(".")[2].lower()

@@ -5,10 +5,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from nectary.fluentbit.document import Document, Kind, Plugin
+from nectary.fluentbit.globs import glob_fits, may_overlap
 from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
-from nectary.fluentbit.validate.tags import glob_fits, may_overlap
-from nectary.fluentbit.validate.variables import TEMPLATE, expand
 from nectary.fluentbit.values import words
+from nectary.fluentbit.variables import TEMPLATE, expand
 
 
 class Point(NamedTuple):

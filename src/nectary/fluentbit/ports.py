@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from nectary.fluentbit.document import Document, Kind, Place, Plugin, Property
 from nectary.fluentbit.schema import PluginSchema, Schema, load
-from nectary.fluentbit.validate.variables import TEMPLATE, expand, references
 from nectary.fluentbit.values import boolean, integer
+from nectary.fluentbit.variables import TEMPLATE, expand, references
 
 
 class Port(NamedTuple):

@@ -8,7 +8,7 @@ from nectary.fluentbit.document import PLUGIN_KINDS, Document, Include, Kind, Pl
 from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.reading import folded
 from nectary.fluentbit.schema import Schema, load
-from nectary.fluentbit.validate.variables import TEMPLATE, references
+from nectary.fluentbit.variables import TEMPLATE, references
 
 
 class Use(NamedTuple):

@@ -9,8 +9,8 @@ from nectary.fluentbit.document import Document, Kind, Place, Plugin
 from nectary.fluentbit.ports import name_address
 from nectary.fluentbit.references import Text, texts
 from nectary.fluentbit.schema import PluginSchema, Schema, load
-from nectary.fluentbit.validate.variables import TEMPLATE, expand
 from nectary.fluentbit.values import boolean, integer
+from nectary.fluentbit.variables import TEMPLATE, expand
 
 Final = Callable[[str], str]
 """A value with its variables put in, or as it is where they are not known."""

@@ -216,6 +216,15 @@ CORE_FATAL_AT_LOAD = frozenset(
     }
 )
 
+_leading_double = re.compile(r"[ \t\n\v\f\r]*([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}))").match
+
+
+def leading_double(text: str) -> float:
+    """The number at the start of the text as C's atof reads it: 0 when there is none. Exponents are left out."""
+    found = _leading_double(text)
+    return float(found[1]) if found else 0.0
+
+
 _leading_number = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]{1,18})").match
 _ACCEPTED_AS_NUMBER = {
     # What the core asks of the number at the start of the text (C's atoi: 0 when there is none), whatever stands behind it.

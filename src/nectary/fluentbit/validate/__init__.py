@@ -6,9 +6,9 @@ configuration will run comes in as `Surroundings`.
 
 from collections.abc import Callable, Collection, Mapping
 
-from nectary.fluentbit import classic, json, yaml
 from nectary.fluentbit.document import LIMITS, ConfigError, Document, Format, Kind, Limits, Severity
 from nectary.fluentbit.findings import Finding, from_problem, in_order
+from nectary.fluentbit.formats import parse
 from nectary.fluentbit.reading import Glob, Read
 from nectary.fluentbit.schema import Schema, load
 from nectary.fluentbit.validate import parsers as parser_rules
@@ -16,39 +16,12 @@ from nectary.fluentbit.validate import plugins, ports, service, surface, tags, t
 from nectary.fluentbit.validate.report import MOST_FINDINGS, Report
 from nectary.fluentbit.validate.surroundings import NOWHERE, Surroundings
 
-__all__ = ["NOWHERE", "Surroundings", "check", "examine", "format_named", "parse"]
+__all__ = ["NOWHERE", "Surroundings", "check", "examine"]
 
-_PARSERS = {Format.CLASSIC: classic.parse, Format.YAML: yaml.parse, Format.JSON: json.parse}
-_NAMES = {"": Format.CLASSIC, "ini": Format.CLASSIC, "conf": Format.CLASSIC, "classic": Format.CLASSIC}
-_NAMES |= {"yml": Format.YAML, "yaml": Format.YAML, "json": Format.JSON}
+_UNNAMED = {Format.CLASSIC: "fluent-bit.conf", Format.YAML: "fluent-bit.yaml", Format.JSON: "fluent-bit.json"}
 _PLUGIN_KINDS = frozenset({Kind.CUSTOM, Kind.INPUT, Kind.FILTER, Kind.OUTPUT})
 _SURE_IN_PART = frozenset({"unknown_plugin", "unknown_property", "bad_value", "bad_port", "bad_condition", "calyptia_in_fleet"})
 """Kinds that are true of a text read only in part: they do not depend on what could not be read."""
-
-
-def format_named(name: str) -> Format:
-    """The format for any of its published names ("ini", "classic", "conf", "", "yml", "yaml", "json"), in any case.
-
-    Raises ValueError for another.
-    """
-    found = _NAMES.get(name.lower())
-    if found is None:
-        raise ValueError(f'"{name}" is no configuration format; known: classic, ini, yaml, json')
-    return found
-
-
-def parse(
-    data: str | bytes,
-    format: Format,
-    *,
-    file: str = "",
-    read: Read | None = None,
-    glob: Glob | None = None,
-    limits: Limits = LIMITS,
-) -> Document:
-    """Read a text of a named format. Raises ConfigError with every problem found."""
-    reader = _PARSERS[format]
-    return reader(data, file, read, glob, limits) if file else reader(data, read=read, glob=glob, limits=limits)
 
 
 def check(
@@ -73,7 +46,7 @@ def check(
     """
     around = Surroundings(files, secrets, parsers, env, fleet)
     try:
-        document = parse(data, format, file=file, read=read, glob=glob, limits=limits)
+        document = parse(data, file or _UNNAMED[format], format, read=read, glob=glob, limits=limits)
     except ConfigError as error:
         found = [from_problem(problem) for problem in error.problems]
         if error.document is not None:

@@ -107,6 +107,8 @@ def _multiline(report: Report, section: Section, subject: str) -> None:
     rules = [_rule_of(group) for group in section.groups if group.name in {"rule", "rules"}]
     rules += [_rule_of_line(prop) for prop in section.every("rule") if prop.nested is None]
     rules.sort(key=lambda rule: rule[3][1:])
+    states = {rule[0] for rule in rules}
+    sound = True
     first = True
     for state, pattern, following, where in rules:
         if not (state and pattern and following):
@@ -118,7 +120,12 @@ def _multiline(report: Report, section: Section, subject: str) -> None:
             message = f'the first rule is for the state {shown(state)} and not for "start_state"'
             report.error(where, "bad_rule", f"{subject}.rules", message, "put the start_state rule first", Stage.LOAD)
         elif fault := regexes.fault(pattern):
+            sound = False
             report.error(where, "bad_regex", f"{subject}.rules", f"the regular expression is broken: {fault}", "", Stage.LOAD)
+        elif following not in states and sound:
+            message = f"no rule is for the state {shown(following)} that follows here"
+            remedy = report.did_you_mean(following, (state for state in states if state)) or "add a rule for it"
+            report.error(where, "bad_rule", f"{subject}.rules", message, remedy, Stage.LOAD)
         first = False
 
 

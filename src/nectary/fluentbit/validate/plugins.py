@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from nectary.fluentbit.document import Kind, ListNode, MapNode, Property, Section
+from nectary.fluentbit.document import Kind, Property, Section
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import ListNode, MapNode
 from nectary.fluentbit.schema import PluginSchema, Rule
 from nectary.fluentbit.validate import needs, processors, routes, telemetry
 from nectary.fluentbit.validate.names import unknown_plugin
@@ -106,7 +107,8 @@ def _unknown(report: Report, plugin: PluginSchema, prop: Property) -> None:
     if report.schema.product and name.startswith("core."):
         return
     late = name.startswith("oauth2") and plugin.kind in {"input", "output"}
-    late = late or (name.startswith("http_server.") and "http_server" in plugin.groups)
+    # Without a value the core does not take them aside, and the plugin's own table refuses them.
+    late = (late or (name.startswith("http_server.") and "http_server" in plugin.groups)) and report.final(prop.value) != ""
     stage = Stage.START if late or "{{" in prop.value else Stage.DRY_RUN
     if plugin.kind == "output" and name.startswith("_debug.http."):
         return

@@ -1,7 +1,8 @@
 """Processors: units of work on an input's or output's logs, metrics or traces."""
 
-from nectary.fluentbit.document import ListNode, MapNode, Node, Property, Scalar
+from nectary.fluentbit.document import Property
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.schema import PluginSchema
 from nectary.fluentbit.validate.conditions import Conditions
 from nectary.fluentbit.validate.names import unknown_plugin
@@ -61,11 +62,12 @@ def _unit(report: Report, file: str, subject: str, signal: str, node: Node) -> N
         unknown_plugin(report, "processor", final, where)
         return
     if plugin.signals and signal not in plugin.signals:
-        fits = ", ".join(sorted(plugin.signals))
-        report.error(
-            where, "processor_signal", subject, f'"{plugin.name}" does not work on {signal}', f"it works on {fits}", Stage.LOAD
-        )
-        return
+        message, remedy = f'"{plugin.name}" does not work on {signal}', f"it works on {', '.join(sorted(plugin.signals))}"
+        if plugin.kind == "filter":
+            report.error(where, "processor_signal", subject, message, remedy, Stage.LOAD)
+            return
+        # A native processor is created all the same, and does nothing with what it has no callback for.
+        report.warn(where, "processor_signal", subject, message, remedy)
     for key, value in node.pairs:
         _option(report, (file, subject), plugin, key, value)
     _needs(report, (file, *start(node)), node, plugin)

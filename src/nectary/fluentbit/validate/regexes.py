@@ -43,6 +43,8 @@ def fault(pattern: str) -> str | None:
             place += 1
             repeatable = False
             if text.startswith("?", place):
+                if text[place + 1 : place + 2] in {"<", "'"} and text[place + 2 : place + 3].isdigit():
+                    return "the name of a group starts with a digit"
                 place = _after_group_mark(text, place)
             continue
         if letter == ")":

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 
-from nectary.fluentbit.document import Document, Format, Kind, ListNode, MapNode, Node, Property, Scalar, Section, Severity
+from nectary.fluentbit.document import Document, Format, Kind, Property, Section, Severity
 from nectary.fluentbit.findings import Finding, Stage
+from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.schema import PluginSchema, Schema
 from nectary.fluentbit.validate import suggest
 from nectary.fluentbit.validate.surroundings import Surroundings
-from nectary.fluentbit.validate.variables import expand
+from nectary.fluentbit.variables import expand
 
 MOST_FINDINGS = 2_000
 """After so many a check stops writing down more, so that a hostile text cannot make a hostile report."""

@@ -1,7 +1,8 @@
 """Routes: which outputs an input's records go to, by condition, without tags."""
 
-from nectary.fluentbit.document import ListNode, MapNode, Node, Property, Scalar
+from nectary.fluentbit.document import Property
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.validate.conditions import Conditions
 from nectary.fluentbit.validate.report import Report, shown, start, targets
 
@@ -65,10 +66,23 @@ def _route(report: Report, file: str, subject: str, node: Node, signals: set[str
             report.warn(
                 where, "unknown_property", f"{subject}.{key.text[:200]}", f"unknown part {shown(key.text)} of a route", remedy
             )
+    _units(report, file, subject, node.get("processors"))
     condition = node.get("condition")
     if condition is not None:
         Conditions(report, file, f"{subject}.condition", route=True).check(condition)
         _fields(report, file, f"{subject}.condition", condition, signals)
+
+
+def _units(report: Report, file: str, subject: str, node: Node | None) -> None:
+    """A route's own processors: a list of maps with a name (parse_processors in src/flb_router_config.c)."""
+    if node is None:
+        return
+    if not isinstance(node, ListNode):
+        report.error((file, *start(node)), "bad_structure", subject, "processors of a route is a list of units", "", Stage.LOAD)
+        return
+    for unit in node.items:
+        if not isinstance(unit, MapNode) or not isinstance(unit.get("name"), Scalar):
+            report.error((file, *start(unit)), "missing_name", subject, "this unit has no name", 'add "name"', Stage.LOAD)
 
 
 def _fields(report: Report, file: str, subject: str, condition: Node, signals: set[str]) -> None:

@@ -4,6 +4,7 @@ from nectary.fluentbit.document import Property
 from nectary.fluentbit.findings import Stage
 from nectary.fluentbit.validate import telemetry
 from nectary.fluentbit.validate.report import Report, key_place, shown, value_place
+from nectary.fluentbit.values import leading_double
 
 _REPEATABLE = frozenset({"parsers_file", "plugins_file"})
 _FILES = {"parsers_file": Stage.LOAD, "plugins_file": Stage.LOAD, "streams_file": Stage.START}
@@ -49,7 +50,8 @@ def _value(report: Report, prop: Property, subject: str) -> None:
         return
     if wants := rule.value.problem(value):
         # log_level and flush stop the program; the others go through atoi, atof or count as "off".
-        stage = Stage.LOAD if rule.strict_at_load and prop.name != "http_port" else Stage.NEVER
+        stops = prop.name == "log_level" or (prop.name == "flush" and leading_double(value) <= 0)
+        stage = Stage.LOAD if stops else Stage.NEVER
         message = f'"{prop.key}" of the service cannot be {shown(value)}'
         kind = "bad_port" if prop.name == "http_port" and value.lstrip("+-").isdigit() else "bad_value"
         report.error(value_place(prop), kind, subject, message, f"it takes {wants}", stage)

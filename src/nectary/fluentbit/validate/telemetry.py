@@ -1,7 +1,8 @@
 """The nested `telemetry` of the service and of inputs: `metrics.logs.tag_records` and nothing else."""
 
-from nectary.fluentbit.document import MapNode, Node, Property, Scalar
+from nectary.fluentbit.document import Property
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import MapNode, Node, Scalar
 from nectary.fluentbit.validate.report import Report, shown, start
 from nectary.fluentbit.values import type_named
 

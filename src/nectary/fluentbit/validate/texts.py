@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from nectary.fluentbit.document import ListNode, Node, Property, Scalar, Section
+from nectary.fluentbit.document import Property, Section
 from nectary.fluentbit.findings import Stage
+from nectary.fluentbit.nodes import ListNode, Node, Scalar
 from nectary.fluentbit.validate.report import Report, shown
-from nectary.fluentbit.validate.variables import TEMPLATE, is_set, references, trapped
+from nectary.fluentbit.variables import TEMPLATE, is_set, references, trapped
 
 _Text = tuple[str, str, int, int, str]
 """value, file, line, column, subject"""

@@ -1,0 +1,184 @@
+"""No input raises anything but the engine's own error, whatever is read prints back, and time grows with the size only."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nectary.fluentbit import convert, diff, formats, graph, meaning, ports, references, targets
+from nectary.fluentbit.document import ConfigError, Document, Format, Limits
+
+PIECES = [
+    *(
+        "[INPUT]",
+        "[OUTPUT]\n",
+        "[",
+        "]",
+        "@SET A=b",
+        "@INCLUDE x\n",
+        "@",
+        "    name dummy\n",
+        "    ",
+        "\t",
+        "\n",
+        "\r\n",
+        "# c\n",
+    ),
+    *(
+        "pipeline:\n",
+        "  inputs:\n",
+        "    - name: x\n",
+        "      processors:\n",
+        "        logs:\n",
+        "- ",
+        ": ",
+        "env:\n",
+        "service:\n",
+    ),
+    *(
+        '{"pipeline": ',
+        '{"inputs": [',
+        '{"name": "x"}',
+        "]}",
+        "}",
+        '"',
+        "\\u00e9",
+        "\\",
+        ",",
+        "null",
+        "1e9",
+        "&a ",
+        "*a",
+        "<<: ",
+        "|\n",
+    ),
+    *(
+        "${A:-b}",
+        "{{ secrets.X }}",
+        "{{files.y}}",
+        "routes:",
+        "\0",
+        "\ufeff",
+        "é",
+        "\u2028",
+        "match: '*'\n",
+        "rule a b\n",
+        "0x1",
+        "inf",
+    ),
+]
+texts = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
+
+
+def read(data: str | bytes, format: Format) -> Document | None:
+    try:
+        return formats.parse(data, "main", format)
+    except ConfigError as refused:
+        problems = refused.problems
+    assert problems
+    assert all(problem.place.line >= 1 and problem.place.column >= 1 for problem in problems)
+    return None
+
+
+def use(document: Document, data: str | bytes) -> None:
+    source = document.sources[0]
+    assert data == (source.text if isinstance(data, str) else source.text.encode(source.encoding))
+    for to in Format:
+        try:
+            result = convert.convert(document, to)
+        except ConfigError as refused:
+            pytest.fail(f"not converted to {to}: {refused}")
+        if result.lossless:
+            assert meaning.same(document, result.document)
+            assert not diff.diff(document, result.document)
+    references.find(document)
+    ports.find(document)
+    targets.find(document)
+    graph.of_document(document)
+
+
+@settings(max_examples=500, deadline=None)
+@given(texts, st.sampled_from(list(Format)))
+def test_any_text_is_read_or_refused(text: str, format: Format) -> None:
+    document = read(text, format)
+    if document is not None:
+        use(document, text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60) | texts.map(str.encode), st.sampled_from(list(Format)))
+def test_any_bytes_are_read_or_refused(data: bytes, format: Format) -> None:
+    document = read(data, format)
+    if document is not None:
+        use(document, data)
+
+
+MANY = 10_000_000
+HOSTILE: dict[str, Callable[[], str]] = {
+    "one line": lambda: "x" * MANY,
+    "brackets": lambda: "[" * MANY,
+    "braces": lambda: "{" * MANY,
+    "open maps": lambda: "a:\n" * (MANY // 3),
+    "questions": lambda: "? " * (MANY // 2),
+    "dashes": lambda: "- " * (MANY // 2),
+    "quotes": lambda: '"' * MANY,
+    "blanks": lambda: " " * MANY,
+    "line ends": lambda: "\n" * MANY,
+    "anchors": lambda: "&a " * (MANY // 3),
+    "headers": lambda: "[INPUT]\n" * (MANY // 8),
+    "aliases": lambda: "a: &a [x]\n" + "b: *a\n" * (MANY // 6),
+}
+
+
+@pytest.mark.parametrize("format", list(Format))
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_ten_million_hostile_characters_end_with_a_finding_at_once(name: str, format: Format) -> None:
+    text = HOSTILE[name]()
+    started = time.perf_counter()
+    with pytest.raises(ConfigError, match="larger than"):
+        formats.parse(text, "main", format)
+    assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("format", list(Format))
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_the_time_for_hostile_text_within_the_limit_is_bounded(name: str, format: Format) -> None:
+    text = HOSTILE[name]()[:1_000_000]
+    started = time.perf_counter()
+    read(text, format)
+    assert time.perf_counter() - started < 10
+
+
+def test_deep_values_are_refused_and_do_not_end_the_process() -> None:
+    for text in (
+        "extensions: {a: " + "[" * 5000,
+        "a: " + "{b: " * 5000,
+        "extensions:\n" + "".join(" " * n + "a:\n" for n in range(1, 900)),
+    ):
+        with pytest.raises(ConfigError, match="deep"):
+            formats.parse(text, "main", Format.YAML)
+    with pytest.raises(ConfigError, match="deep"):
+        formats.parse('{"a": ' * 5000, "main", Format.JSON)
+
+
+def test_the_time_grows_with_the_size_and_not_faster() -> None:
+    section = {
+        Format.CLASSIC: "[INPUT]\n    name dummy\n    tag x\n",
+        Format.YAML: "    - name: dummy\n      tag: x\n",
+        Format.JSON: '{"name": "dummy", "tag": "x"},\n',
+    }
+    head = {Format.CLASSIC: "", Format.YAML: "pipeline:\n  inputs:\n", Format.JSON: '{"pipeline": {"inputs": [\n'}
+    tail = {Format.CLASSIC: "", Format.YAML: "", Format.JSON: '{"name": "x"}]}}'}
+    for form in Format:
+        seconds = []
+        for count in (1000, 8000):
+            text = head[form] + section[form] * count + tail[form]
+            runs = []
+            for _ in range(3):
+                started = time.perf_counter()
+                formats.parse(text, "main", form, limits=Limits())
+                runs.append(time.perf_counter() - started)
+            seconds.append(min(runs))
+        assert seconds[1] < 8 * seconds[0] * 3
