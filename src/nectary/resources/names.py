@@ -96,7 +96,7 @@ Bytes = Annotated[
     WithJsonSchema({"type": "string", "format": "byte"}),
 ]
 
-# What a template names: `{{files.NAME}}`, `{{secrets.NAME}}` (fluentbit/validate/variables.py).
+# What a template names: `{{files.NAME}}`, `{{secrets.NAME}}` (fluentbit/variables.py).
 _REFERRED = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 FileName = Annotated[str, StringConstraints(pattern=_REFERRED, max_length=253), Says("invalid file name")]
 SecretKey = Annotated[str, StringConstraints(pattern=_REFERRED, max_length=253), Says("invalid secret key")]

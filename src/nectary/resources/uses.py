@@ -10,7 +10,7 @@ from nectary.db import tables
 from nectary.db.transaction import ReadTx
 from nectary.errors import Conflict
 from nectary.fluentbit.document import Format
-from nectary.fluentbit.validate.variables import TEMPLATE
+from nectary.fluentbit.variables import TEMPLATE
 from nectary.resources import pipeline_text
 
 core_instances, pipelines, configs = tables.core_instances, tables.pipelines, tables.pipeline_configs
