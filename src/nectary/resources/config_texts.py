@@ -3,12 +3,14 @@
 from collections.abc import Collection
 
 from nectary.errors import Invalid
-from nectary.fluentbit import schema, validate
+from nectary.fluentbit import formats, schema, validate
 from nectary.fluentbit.convert import convert
 from nectary.fluentbit.document import ConfigError, Document, Format, Severity
 from nectary.fluentbit.findings import Finding, errors, from_problem
 from nectary.fluentbit.reading import Read
 from nectary.fluentbit.validate import published
+
+_NAMES = {Format.CLASSIC: "fluent-bit.conf", Format.YAML: "fluent-bit.yaml", Format.JSON: "fluent-bit.json"}
 
 
 def format_named(name: str | None, refusal: str) -> Format:
@@ -17,9 +19,14 @@ def format_named(name: str | None, refusal: str) -> Format:
     Raises Invalid(refusal).
     """
     try:
-        return validate.format_named(name or "")
+        return formats.format_named(name or "")
     except ValueError as error:
         raise Invalid(refusal, str(error)[:200]) from None
+
+
+def parse(text: str, format: Format, *, read: Read | None = None) -> Document:
+    """The text, read under the name that its format has by custom. Raises ConfigError."""
+    return formats.parse(text, _NAMES[format], format, read=read)
 
 
 def require_sound(
@@ -40,7 +47,7 @@ def require_sound(
     """
     about = schema.load(schema.nearest(version), product=product)
     try:
-        document = validate.parse(text, format)
+        document = parse(text, format)
     except ConfigError as error:
         found = [from_problem(problem) for problem in error.problems]
         raise Invalid(refusal, published.detail(found, schema=about)) from None
@@ -61,7 +68,7 @@ def converted(text: str, format: Format, to: Format, refusal: str, *, read: Read
     if to is format:
         return text
     try:
-        result = convert(validate.parse(text, format, read=read), to)
+        result = convert(parse(text, format, read=read), to)
     except ConfigError as error:
         raise Invalid(refusal, f"line {error.problems[0].place.line}: {error.problems[0].message}") from None
     lost = next((finding for finding in result.findings if finding.severity is Severity.ERROR), None)

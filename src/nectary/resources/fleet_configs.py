@@ -9,7 +9,7 @@ from sqlalchemy import select
 from nectary.db import tables
 from nectary.db.transaction import ReadTx
 from nectary.errors import Refusal
-from nectary.fluentbit import edit, validate
+from nectary.fluentbit import edit
 from nectary.fluentbit.document import ConfigError, Format, Kind
 from nectary.resources import config_texts, fleet_files
 from nectary.resources.fleet_files import FleetFile
@@ -63,7 +63,7 @@ def _reloadable(text: str, format: Format) -> str:
     """The config with `hot_reload on`, unless it says something about it: an agent without it can end up refusing every later
     reload ("reloading in progress"). Text that cannot be read was let pass on purpose and stays as it is."""
     try:
-        document = validate.parse(text, format)
+        document = config_texts.parse(text, format)
         if document.service_value("hot_reload") is not None:
             return text
         if own := [section for section in document.of(Kind.SERVICE) if section.file == document.file]:

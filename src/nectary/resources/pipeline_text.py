@@ -9,8 +9,8 @@ from pydantic import BeforeValidator
 from nectary.errors import Invalid
 from nectary.fluentbit import edit, ports, references, schema, targets
 from nectary.fluentbit.document import ConfigError, Document, Format, Kind
-from nectary.fluentbit.validate import format_named, published
-from nectary.fluentbit.validate import parse as parse_as
+from nectary.fluentbit.formats import format_named
+from nectary.fluentbit.validate import published
 from nectary.resources import config_texts
 from nectary.shape import Says
 
@@ -47,7 +47,7 @@ class Endpoint(NamedTuple):
 def read(raw_config: str, format: Format) -> Document | None:
     """The configuration, or None where it cannot be read: it was taken unchecked."""
     try:
-        return parse_as(raw_config, format)
+        return config_texts.parse(raw_config, format)
     except ConfigError:
         return None
 
@@ -135,7 +135,7 @@ def rendered(raw_config: str, format: Format, sections: Sequence[tuple[str, Sequ
 
     Sections go by kind, filters called `kubernetes` first among theirs, else in the order given (the Go client's own order).
     """
-    document = parse_as(raw_config, format)
+    document = config_texts.parse(raw_config, format)
     for kind, properties in sorted(sections, key=_place):
         pairs = [(str(pair["key"]), text) for pair in properties for text in texts(pair["value"])]
         service = document.of(Kind.SERVICE) if kind == "service" and format is not Format.CLASSIC else ()
