@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt bench package
+.PHONY: help run test check fmt docs bench package
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,7 @@ help:
 	@echo "test     run every test (SQLite, and PostgreSQL where its programs are found)"
 	@echo "check    lint, types, import layers"
 	@echo "fmt      format and sort imports"
+	@echo "docs     write the documents that come from the code: OpenAPI, permissions, compatibility"
 	@echo "bench    measure, as ratios in one run"
 	@echo "package  build the wheel into dist/"
 
@@ -38,6 +39,9 @@ check: $(VENV)/.synced
 fmt: $(VENV)/.synced
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/.synced
+	$(BIN)/python -m tests.contract.documents
 
 bench: $(VENV)/.synced
 	$(BIN)/python -m benchmarks

@@ -101,7 +101,7 @@ OPERATIONS: Described = {
     },
     "/v1/traces/{pipelineID}": {
         "post": {
-            "operationId": "createTraceRecords",
+            "operationId": "postTraces",
             "summary": "Post trace records",
             "description": "Fluent Bit's http output posts what its chunk trace saw, for the pipeline's running session: an "
             "array, one object a line, or objects without anything between them, in JSON or MessagePack.",

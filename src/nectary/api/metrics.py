@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import ColumnElement, Table, select
 
 from nectary import clock, durations
+from nectary.api import metric_shapes as shapes
 from nectary.caller import Caller
 from nectary.db import statements, tables
 from nectary.edge import context
@@ -28,6 +29,9 @@ OfProject = Annotated[Caller, may("read:*", tables.projects)]
 
 _DAY, _HOUR = 24 * 3600.0, 3600.0
 _SUNSET = "Tue, 01 Nov 2022 00:00:00 GMT"  # the contract's own date for version 1
+_GOING: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"Sunset": {"description": "Since when this should not be used.", "schema": {"type": "string"}}}}
+}
 # Fluent Bit posts every half minute (custom_calyptia): in so many seconds each of an owner's agents did.
 _ALL_HEARD = 60.0
 _MOST_AT_ONCE = 500
@@ -99,14 +103,14 @@ def _runs_in(core_instance_id: UUID) -> ColumnElement[bool]:
 # The addresses under /v1 that stand beside the published ones are those of October 2022.
 
 
-@router.get("/v2/agents/{agentID}/metrics", operation_id="agentMetrics")
+@router.get("/v2/agents/{agentID}/metrics", operation_id="agentMetrics", response_model=shapes.Rates)
 async def agent_metrics(agent_id: AgentID, caller: OfAgent, read: FromStore) -> Found:
     """An agent's current rates, per second, all plugins together."""
     return series.current(await read.latest(await read.own(caller, tables.agents, agent_id)))
 
 
 @router.get("/v1/agents/{agentID}/metrics_by_plugin", include_in_schema=False)
-@router.get("/v2/agents/{agentID}/metrics_by_plugin", operation_id="agentMetricsByPlugin")
+@router.get("/v2/agents/{agentID}/metrics_by_plugin", operation_id="agentMetricsByPlugin", response_model=shapes.RatesByPlugin)
 async def agent_metrics_by_plugin(agent_id: AgentID, caller: OfAgent, read: FromStore) -> Found:
     """An agent's current rates, per second, of each plugin."""
     samples = await read.latest(await read.own(caller, tables.agents, agent_id))
@@ -114,7 +118,7 @@ async def agent_metrics_by_plugin(agent_id: AgentID, caller: OfAgent, read: From
 
 
 @router.get("/v1/agents/{agentID}/metrics_over_time", include_in_schema=False)
-@router.get("/v2/agents/{agentID}/metrics_over_time", operation_id="agentMetricsOverTime")
+@router.get("/v2/agents/{agentID}/metrics_over_time", operation_id="agentMetricsOverTime", response_model=shapes.RatesOverTime)
 async def agent_metrics_over_time(agent_id: AgentID, span: Asked, caller: OfAgent, read: FromStore) -> Found:
     """An agent's rates, per second, step by step, all plugins together."""
     samples = await read.over(await read.own(caller, tables.agents, agent_id))
@@ -122,7 +126,11 @@ async def agent_metrics_over_time(agent_id: AgentID, span: Asked, caller: OfAgen
 
 
 @router.get("/v1/agents/{agentID}/metrics_over_time_by_plugin", include_in_schema=False)
-@router.get("/v2/agents/{agentID}/metrics_over_time_by_plugin", operation_id="agentMetricsOverTimeByPlugin")
+@router.get(
+    "/v2/agents/{agentID}/metrics_over_time_by_plugin",
+    operation_id="agentMetricsOverTimeByPlugin",
+    response_model=shapes.RatesOverTimeByPlugin,
+)
 async def agent_metrics_over_time_by_plugin(agent_id: AgentID, span: Asked, caller: OfAgent, read: FromStore) -> Found:
     """An agent's rates, per second, step by step, of each plugin."""
     samples = await read.over(await read.own(caller, tables.agents, agent_id))
@@ -130,7 +138,13 @@ async def agent_metrics_over_time_by_plugin(agent_id: AgentID, span: Asked, call
     return series.over_time_by_plugin(samples, span.start, span.end, span.interval, reported)
 
 
-@router.get("/v1/agents/{agentID}/metrics", operation_id="agentMetricsV1", deprecated=True)
+@router.get(
+    "/v1/agents/{agentID}/metrics",
+    operation_id="agentMetricsV1",
+    response_model=shapes.AgentSums,
+    deprecated=True,
+    responses=_GOING,
+)
 async def agent_metrics_v1(agent_id: AgentID, span: Asked, caller: OfAgent, read: FromStore, response: Response) -> Found:
     """An agent's sums, step by step."""
     response.headers["Sunset"] = _SUNSET
@@ -142,14 +156,16 @@ async def agent_metrics_v1(agent_id: AgentID, span: Asked, caller: OfAgent, read
 
 
 @router.get("/v1/pipelines/{pipelineID}/metrics", include_in_schema=False)
-@router.get("/v2/pipelines/{pipelineID}/metrics", operation_id="pipelineMetrics")
+@router.get("/v2/pipelines/{pipelineID}/metrics", operation_id="pipelineMetrics", response_model=shapes.Rates)
 async def pipeline_metrics(pipeline_id: PipelineID, caller: OfPipeline, read: FromStore) -> Found:
     """A pipeline's current rates, per second, all plugins together."""
     return series.current(await read.recent(await read.own(caller, tables.pipelines, pipeline_id)), _ALL_HEARD)
 
 
 @router.get("/v1/pipelines/{pipelineID}/metrics_by_plugin", include_in_schema=False)
-@router.get("/v2/pipelines/{pipelineID}/metrics_by_plugin", operation_id="pipelineMetricsByPlugin")
+@router.get(
+    "/v2/pipelines/{pipelineID}/metrics_by_plugin", operation_id="pipelineMetricsByPlugin", response_model=shapes.RatesByPlugin
+)
 async def pipeline_metrics_by_plugin(pipeline_id: PipelineID, caller: OfPipeline, read: FromStore) -> Found:
     """A pipeline's current rates, per second, of each plugin."""
     samples = await read.recent(await read.own(caller, tables.pipelines, pipeline_id))
@@ -157,7 +173,9 @@ async def pipeline_metrics_by_plugin(pipeline_id: PipelineID, caller: OfPipeline
 
 
 @router.get("/v1/pipelines/{pipelineID}/metrics_over_time", include_in_schema=False)
-@router.get("/v2/pipelines/{pipelineID}/metrics_over_time", operation_id="pipelineMetricsOverTime")
+@router.get(
+    "/v2/pipelines/{pipelineID}/metrics_over_time", operation_id="pipelineMetricsOverTime", response_model=shapes.RatesOverTime
+)
 async def pipeline_metrics_over_time(pipeline_id: PipelineID, span: Asked, caller: OfPipeline, read: FromStore) -> Found:
     """A pipeline's rates, per second, step by step, all plugins together."""
     samples = await read.over(await read.own(caller, tables.pipelines, pipeline_id))
@@ -165,7 +183,11 @@ async def pipeline_metrics_over_time(pipeline_id: PipelineID, span: Asked, calle
 
 
 @router.get("/v1/pipelines/{pipelineID}/metrics_over_time_by_plugin", include_in_schema=False)
-@router.get("/v2/pipelines/{pipelineID}/metrics_over_time_by_plugin", operation_id="pipelineMetricsOverTimeByPlugin")
+@router.get(
+    "/v2/pipelines/{pipelineID}/metrics_over_time_by_plugin",
+    operation_id="pipelineMetricsOverTimeByPlugin",
+    response_model=shapes.RatesOverTimeByPlugin,
+)
 async def pipeline_metrics_over_time_by_plugin(
     pipeline_id: PipelineID, span: Asked, caller: OfPipeline, read: FromStore
 ) -> Found:
@@ -175,7 +197,13 @@ async def pipeline_metrics_over_time_by_plugin(
     return series.over_time_by_plugin(samples, span.start, span.end, span.interval, reported)
 
 
-@router.get("/v1/pipeline_metrics/{pipelineID}", operation_id="pipelineMetricsV1", deprecated=True)
+@router.get(
+    "/v1/pipeline_metrics/{pipelineID}",
+    operation_id="pipelineMetricsV1",
+    response_model=shapes.AgentSums,
+    deprecated=True,
+    responses=_GOING,
+)
 async def pipeline_metrics_v1(
     pipeline_id: PipelineID, span: Asked, caller: OfPipeline, read: FromStore, response: Response
 ) -> Found:
@@ -185,7 +213,13 @@ async def pipeline_metrics_v1(
     return series.v1_agent(samples, span.start, span.end, span.interval, await read.reported(_runs(pipeline_id)))
 
 
-@router.get("/v1/aggregators/{aggregatorID}/pipelines_metrics", operation_id="aggregatorPipelinesMetrics", deprecated=True)
+@router.get(
+    "/v1/aggregators/{aggregatorID}/pipelines_metrics",
+    operation_id="aggregatorPipelinesMetrics",
+    response_model=dict[UUID, shapes.PipelineSums],
+    deprecated=True,
+    responses=_GOING,
+)
 async def aggregator_pipelines_metrics(
     aggregator_id: AggregatorID,
     span: Asked,
@@ -215,7 +249,7 @@ async def aggregator_pipelines_metrics(
 
 
 @router.get("/v1/core_instances/{coreInstanceID}/metrics", include_in_schema=False)
-@router.get("/v2/core_instances/{coreInstanceID}/metrics", operation_id="coreInstanceMetrics")
+@router.get("/v2/core_instances/{coreInstanceID}/metrics", operation_id="coreInstanceMetrics", response_model=shapes.Rates)
 async def core_instance_metrics(core_instance_id: CoreInstanceID, caller: OfCoreInstance, read: FromStore) -> Found:
     """A core instance's current rates, per second, all plugins together."""
     return series.current(await read.recent(await read.own(caller, tables.core_instances, core_instance_id)), _ALL_HEARD)
@@ -223,7 +257,11 @@ async def core_instance_metrics(core_instance_id: CoreInstanceID, caller: OfCore
 
 @router.get("/v1/core_instances/{coreInstanceID}/metricsByPlugin", include_in_schema=False)
 @router.get("/v1/core_instances/{coreInstanceID}/metrics_by_plugin", include_in_schema=False)
-@router.get("/v2/core_instances/{coreInstanceID}/metrics_by_plugin", operation_id="coreInstanceMetricsByPlugin")
+@router.get(
+    "/v2/core_instances/{coreInstanceID}/metrics_by_plugin",
+    operation_id="coreInstanceMetricsByPlugin",
+    response_model=shapes.RatesByPlugin,
+)
 async def core_instance_metrics_by_plugin(core_instance_id: CoreInstanceID, caller: OfCoreInstance, read: FromStore) -> Found:
     """A core instance's current rates, per second, of each plugin."""
     samples = await read.recent(await read.own(caller, tables.core_instances, core_instance_id))
@@ -231,7 +269,11 @@ async def core_instance_metrics_by_plugin(core_instance_id: CoreInstanceID, call
 
 
 @router.get("/v1/core_instances/{coreInstanceID}/metrics_over_time", include_in_schema=False)
-@router.get("/v2/core_instances/{coreInstanceID}/metrics_over_time", operation_id="coreInstanceMetricsOverTime")
+@router.get(
+    "/v2/core_instances/{coreInstanceID}/metrics_over_time",
+    operation_id="coreInstanceMetricsOverTime",
+    response_model=shapes.RatesOverTime,
+)
 async def core_instance_metrics_over_time(
     core_instance_id: CoreInstanceID, span: Asked, caller: OfCoreInstance, read: FromStore
 ) -> Found:
@@ -242,7 +284,9 @@ async def core_instance_metrics_over_time(
 
 @router.get("/v1/core_instances/{coreInstanceID}/metrics_over_time_by_plugin", include_in_schema=False)
 @router.get(
-    "/v2/core_instances/{coreInstanceID}/metrics_over_time_by_plugin", operation_id="coreInstanceMetricsOverTimeByPlugin"
+    "/v2/core_instances/{coreInstanceID}/metrics_over_time_by_plugin",
+    operation_id="coreInstanceMetricsOverTimeByPlugin",
+    response_model=shapes.RatesOverTimeByPlugin,
 )
 async def core_instance_metrics_over_time_by_plugin(
     core_instance_id: CoreInstanceID, span: Asked, caller: OfCoreInstance, read: FromStore
@@ -253,7 +297,13 @@ async def core_instance_metrics_over_time_by_plugin(
     return series.over_time_by_plugin(samples, span.start, span.end, span.interval, reported)
 
 
-@router.get("/v1/aggregator_metrics/{aggregatorID}", operation_id="aggregatorMetrics", deprecated=True)
+@router.get(
+    "/v1/aggregator_metrics/{aggregatorID}",
+    operation_id="aggregatorMetrics",
+    response_model=shapes.CoreInstanceSums,
+    deprecated=True,
+    responses=_GOING,
+)
 async def aggregator_metrics(
     aggregator_id: AggregatorID, span: Asked, caller: OfAggregator, read: FromStore, response: Response
 ) -> Found:
@@ -266,7 +316,13 @@ async def aggregator_metrics(
 # -- Projects --------------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/projects/{projectID}/metrics", operation_id="projectMetrics", deprecated=True)
+@router.get(
+    "/v1/projects/{projectID}/metrics",
+    operation_id="projectMetrics",
+    response_model=shapes.ProjectSums,
+    deprecated=True,
+    responses=_GOING,
+)
 async def project_metrics(span: Asked, caller: OfProject, read: FromStore, response: Response) -> Found:
     """A project's sums, step by step, of all its agents together, with its busiest plugins."""
     response.headers["Sunset"] = _SUNSET

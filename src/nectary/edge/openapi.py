@@ -46,7 +46,9 @@ ERROR: dict[str, Any] = {
         "quotaRemaining": {"type": "integer", "minimum": 0, "description": "How much of that is left."},
     },
 }
-_REFUSALS = {
+_ERROR_REFERENCE = {"$ref": "#/components/schemas/Error"}
+_REFUSALS: dict[int | None, str] = {
+    None: "Any other refusal.",
     400: "The body is not JSON.",
     401: "No credential of a kind this takes, or one that is wrong.",
     403: "The caller may not.",
@@ -93,6 +95,10 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], others: Described) -> d
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Error"] = ERROR
+    said["components"]["responses"] = {
+        f"Refused{status or ''}": {"description": what, "content": {"application/json": {"schema": _ERROR_REFERENCE}}}
+        for status, what in _REFUSALS.items()
+    }
     said["components"]["securitySchemes"] = dict(SCHEMES.values())
     for route, method in _routes(routers):
         _complete(said["paths"][route.path_format][method.lower()], route)
@@ -103,6 +109,7 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], others: Described) -> d
     for item in said["paths"].values():
         for operation in item.values():
             _tidy(operation, schemas)
+    _untitle(said)
     said["tags"] = [{"name": tag} for tag in sorted({tag for _, op in operations(said) for tag in op.get("tags", ())})]
     said["paths"] = dict(sorted(said["paths"].items()))
     return said
@@ -172,20 +179,18 @@ def _statuses(operation: dict[str, Any], route: Route, guard: Guard) -> Iterator
 
 
 def refusal(status: int | None) -> dict[str, Any]:
-    """How a refusal is described; None: any other."""
-    what = "Any other refusal." if status is None else _REFUSALS[status]
-    return {"description": what, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    """A reference to how a refusal is described; None: any other."""
+    return {"$ref": f"#/components/responses/Refused{status or ''}"}
 
 
 def _tidy(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
-        parameter["schema"].pop("title", None)
         parameter.setdefault("description", _meaning(parameter))
     for status, response in operation["responses"].items():
-        if response["description"] == "Successful Response":
+        if response.get("description") == "Successful Response":
             response["description"] = f"{HTTPStatus(int(status)).phrase}."
         if status == "501":
-            response.update(refusal(501))
+            operation["responses"][status] = refusal(501)
     operation["responses"]["default"] = refusal(None)
     ok = operation["responses"].get("200", {})
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
@@ -197,6 +202,15 @@ def _tidy(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
         schema = next(iter(body["content"].values()))["schema"]
         schema = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
         body["required"] = bool(schema.get("required")) or schema.get("type") == "array"
+
+
+def _untitle(said: Any) -> None:
+    """Drop the titles that Pydantic makes of the names of fields: they say nothing more."""
+    for inner in said.values() if isinstance(said, dict) else said:
+        if isinstance(inner, dict) and isinstance(inner.get("title"), str) and "version" not in inner:
+            del inner["title"]
+        if isinstance(inner, dict | list):
+            _untitle(inner)
 
 
 def _meaning(parameter: Mapping[str, Any]) -> str:

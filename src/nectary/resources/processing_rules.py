@@ -1,4 +1,4 @@
-"""Processing rules of the first version: what to do with a pipeline's records, kept as a Lua file and the config section running it."""
+"""Processing rules of the first version: actions on a pipeline's records, kept as a Lua file and a section that runs it."""
 
 from typing import Annotated, Any
 from uuid import UUID

@@ -38,7 +38,7 @@ class Report:
         self._compared = 0
         self._lines: dict[str, list[str]] = {}
 
-    def error(  # noqa: PLR0917 - the fields of a finding in their order
+    def error(
         self,
         where: "tuple[str, int, int]",
         kind: str,
@@ -50,7 +50,7 @@ class Report:
         """Write down an error at (file, line, column)."""
         self._add(Finding(Severity.ERROR, *where, kind, subject, message, remedy, stage))
 
-    def warn(  # noqa: PLR0917 - the fields of a finding in their order
+    def warn(
         self,
         where: "tuple[str, int, int]",
         kind: str,
