@@ -14,7 +14,7 @@ from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Invalid
 from nectary.fluentbit.document import ConfigError, Format
-from nectary.resources import config_texts, pipeline_text
+from nectary.resources import config_texts, pipeline_text, uses
 from nectary.shape import Created, Page, Patch, Says, Shape, Time, Updated
 
 sections, sets, pipelines = tables.config_sections, tables.pipeline_config_sections, tables.pipelines
@@ -105,6 +105,7 @@ async def of_project(
 
 async def change(tx: WriteTx, caller: Caller, id: UUID, patch: ConfigSectionPatch) -> Updated:
     row = await statements.get(tx, caller, sections, id)
+    uses.require_made_by_hand(row)
     if patch.properties is None:
         return Updated.model_validate(await statements.change(tx, caller, sections, id, kind=row.kind))
     if not patch.skip_config_validation:
@@ -116,7 +117,9 @@ async def change(tx: WriteTx, caller: Caller, id: UUID, patch: ConfigSectionPatc
 
 async def remove(tx: WriteTx, caller: Caller, id: UUID) -> None:
     """Deleting what is not there succeeds, as the original was seen to do."""
-    if await statements.find(tx, caller, sections, id) is not None:
+    row = await statements.find(tx, caller, sections, id)
+    if row is not None:
+        uses.require_made_by_hand(row)
         await _touch_users(tx, id)
         await statements.remove(tx, caller, sections, id)
 

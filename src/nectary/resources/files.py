@@ -100,6 +100,7 @@ async def of_owner(
 async def change(tx: WriteTx, caller: Caller, shelf: Shelf, id: UUID, patch: FilePatch, settings: Settings) -> Row[Any]:
     """Change a file. One that is sealed stays so without new contents: nobody here can open it."""
     row = await statements.get(tx, caller, shelf.files, id)
+    uses.require_made_by_hand(row)
     given = patch.changes()
     sealed = row.encrypted if patch.encrypted is None else patch.encrypted
     if row.encrypted and not sealed and patch.contents is None:
@@ -116,6 +117,7 @@ async def change(tx: WriteTx, caller: Caller, shelf: Shelf, id: UUID, patch: Fil
 async def remove(tx: WriteTx, caller: Caller, shelf: Shelf, id: UUID) -> None:
     """Delete a file, unless its pipeline's config still names it."""
     row = await statements.get(tx, caller, shelf.files, id)
+    uses.require_made_by_hand(row)
     if shelf is PIPELINES:
         await uses.require_unused(tx, row.pipeline_id, "files", row.name)
     await statements.remove(tx, caller, shelf.files, id)

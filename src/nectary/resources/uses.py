@@ -27,6 +27,12 @@ async def key_of(tx: ReadTx, owners: Table, owner: Row[Any]) -> str:
     return str((await tx.execute(query)).scalar_one())
 
 
+def require_made_by_hand(row: Row[Any]) -> None:
+    """Raises Conflict for a file or section that a processing rule was turned into: the rule would write it anew."""
+    if row._mapping.get("processing_rule_id") is not None:
+        raise Conflict("conflict", "a processing rule was turned into it; change or delete the rule")
+
+
 async def require_unused(tx: ReadTx, pipeline_id: UUID, kind: Kind, name: str) -> None:
     """Raises Conflict when the pipeline's present config, or a config section attached to it, names this file or secret."""
     query = select(configs.c.raw_config, configs.c.config_format).join(pipelines, pipelines.c.config_id == configs.c.id)
