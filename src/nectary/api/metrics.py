@@ -100,7 +100,6 @@ def _runs_in(core_instance_id: UUID) -> ColumnElement[bool]:
 
 
 # -- Agents ----------------------------------------------------------------------------------------------------------------
-# The addresses under /v1 that stand beside the published ones are those of October 2022.
 
 
 @router.get("/v2/agents/{agentID}/metrics", operation_id="agentMetrics", response_model=shapes.Rates)
@@ -109,7 +108,6 @@ async def agent_metrics(agent_id: AgentID, caller: OfAgent, read: FromStore) -> 
     return series.current(await read.latest(await read.own(caller, tables.agents, agent_id)))
 
 
-@router.get("/v1/agents/{agentID}/metrics_by_plugin", include_in_schema=False)
 @router.get("/v2/agents/{agentID}/metrics_by_plugin", operation_id="agentMetricsByPlugin", response_model=shapes.RatesByPlugin)
 async def agent_metrics_by_plugin(agent_id: AgentID, caller: OfAgent, read: FromStore) -> Found:
     """An agent's current rates, per second, of each plugin."""
@@ -117,7 +115,6 @@ async def agent_metrics_by_plugin(agent_id: AgentID, caller: OfAgent, read: From
     return series.current_by_plugin(samples, reported=await read.reported(_is(agent_id)))
 
 
-@router.get("/v1/agents/{agentID}/metrics_over_time", include_in_schema=False)
 @router.get("/v2/agents/{agentID}/metrics_over_time", operation_id="agentMetricsOverTime", response_model=shapes.RatesOverTime)
 async def agent_metrics_over_time(agent_id: AgentID, span: Asked, caller: OfAgent, read: FromStore) -> Found:
     """An agent's rates, per second, step by step, all plugins together."""
@@ -125,7 +122,6 @@ async def agent_metrics_over_time(agent_id: AgentID, span: Asked, caller: OfAgen
     return series.over_time(samples, span.start, span.end, span.interval)
 
 
-@router.get("/v1/agents/{agentID}/metrics_over_time_by_plugin", include_in_schema=False)
 @router.get(
     "/v2/agents/{agentID}/metrics_over_time_by_plugin",
     operation_id="agentMetricsOverTimeByPlugin",
@@ -155,14 +151,12 @@ async def agent_metrics_v1(agent_id: AgentID, span: Asked, caller: OfAgent, read
 # -- Pipelines -------------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/pipelines/{pipelineID}/metrics", include_in_schema=False)
 @router.get("/v2/pipelines/{pipelineID}/metrics", operation_id="pipelineMetrics", response_model=shapes.Rates)
 async def pipeline_metrics(pipeline_id: PipelineID, caller: OfPipeline, read: FromStore) -> Found:
     """A pipeline's current rates, per second, all plugins together."""
     return series.current(await read.recent(await read.own(caller, tables.pipelines, pipeline_id)), _ALL_HEARD)
 
 
-@router.get("/v1/pipelines/{pipelineID}/metrics_by_plugin", include_in_schema=False)
 @router.get(
     "/v2/pipelines/{pipelineID}/metrics_by_plugin", operation_id="pipelineMetricsByPlugin", response_model=shapes.RatesByPlugin
 )
@@ -172,7 +166,6 @@ async def pipeline_metrics_by_plugin(pipeline_id: PipelineID, caller: OfPipeline
     return series.current_by_plugin(samples, _ALL_HEARD, await read.reported(_runs(pipeline_id)))
 
 
-@router.get("/v1/pipelines/{pipelineID}/metrics_over_time", include_in_schema=False)
 @router.get(
     "/v2/pipelines/{pipelineID}/metrics_over_time", operation_id="pipelineMetricsOverTime", response_model=shapes.RatesOverTime
 )
@@ -182,7 +175,6 @@ async def pipeline_metrics_over_time(pipeline_id: PipelineID, span: Asked, calle
     return series.over_time(samples, span.start, span.end, span.interval)
 
 
-@router.get("/v1/pipelines/{pipelineID}/metrics_over_time_by_plugin", include_in_schema=False)
 @router.get(
     "/v2/pipelines/{pipelineID}/metrics_over_time_by_plugin",
     operation_id="pipelineMetricsOverTimeByPlugin",
@@ -248,15 +240,12 @@ async def aggregator_pipelines_metrics(
 # -- Core instances --------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/core_instances/{coreInstanceID}/metrics", include_in_schema=False)
 @router.get("/v2/core_instances/{coreInstanceID}/metrics", operation_id="coreInstanceMetrics", response_model=shapes.Rates)
 async def core_instance_metrics(core_instance_id: CoreInstanceID, caller: OfCoreInstance, read: FromStore) -> Found:
     """A core instance's current rates, per second, all plugins together."""
     return series.current(await read.recent(await read.own(caller, tables.core_instances, core_instance_id)), _ALL_HEARD)
 
 
-@router.get("/v1/core_instances/{coreInstanceID}/metricsByPlugin", include_in_schema=False)
-@router.get("/v1/core_instances/{coreInstanceID}/metrics_by_plugin", include_in_schema=False)
 @router.get(
     "/v2/core_instances/{coreInstanceID}/metrics_by_plugin",
     operation_id="coreInstanceMetricsByPlugin",
@@ -268,7 +257,6 @@ async def core_instance_metrics_by_plugin(core_instance_id: CoreInstanceID, call
     return series.current_by_plugin(samples, _ALL_HEARD, await read.reported(_runs_in(core_instance_id)))
 
 
-@router.get("/v1/core_instances/{coreInstanceID}/metrics_over_time", include_in_schema=False)
 @router.get(
     "/v2/core_instances/{coreInstanceID}/metrics_over_time",
     operation_id="coreInstanceMetricsOverTime",
@@ -282,7 +270,6 @@ async def core_instance_metrics_over_time(
     return series.over_time(samples, span.start, span.end, span.interval)
 
 
-@router.get("/v1/core_instances/{coreInstanceID}/metrics_over_time_by_plugin", include_in_schema=False)
 @router.get(
     "/v2/core_instances/{coreInstanceID}/metrics_over_time_by_plugin",
     operation_id="coreInstanceMetricsOverTimeByPlugin",
