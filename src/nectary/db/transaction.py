@@ -127,6 +127,11 @@ class Database:
         finally:
             await connection.close()
 
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What runs the statements: to listen to them."""
+        return (self._reading, self._writing) if self.embedded else (self._engine.sync_engine,)
+
     def size(self) -> int:
         """Bytes on disk of an embedded database, with its log; 0 for another's."""
         if self.path is None:

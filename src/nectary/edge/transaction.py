@@ -25,7 +25,7 @@ async def audited(request: Request) -> AsyncIterator[transaction.WriteTx]:
     async with here.database.write() as tx:
         yield tx
         await audit.record(tx, request)
-    here.credentials.forget(tx.revoked)
+    here.forget(tx.revoked)
 
 
 async def _writing(request: Request) -> AsyncIterator[transaction.WriteTx]:

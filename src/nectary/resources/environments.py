@@ -53,8 +53,9 @@ async def delete(tx: WriteTx, caller: Caller, id: UUID) -> None:
     if await statements.find(tx, caller, environments, id) is None:
         raise Forbidden("permission denied", "no such environment")  # not 404: the original was seen to answer so
     await _require_not_default(tx, caller, id, "be deleted")
-    if (await tx.execute(select(agents.c.id).where(agents.c.environment_id == id).limit(1))).first() is not None:
-        raise Conflict("conflict", "agents still stand in this environment; move or delete them first")
+    for table, those in ((agents, "agents"), (tables.core_instances, "core instances")):
+        if (await tx.execute(select(table.c.id).where(table.c.environment_id == id).limit(1))).first() is not None:
+            raise Conflict("conflict", f"{those} still stand in this environment; move or delete them first")
     await statements.remove(tx, caller, environments, id)
 
 
