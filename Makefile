@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt docs bench package
+.PHONY: help run test contract crash check fmt docs bench package
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +10,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 help:
 	@echo "run      install what is needed and serve API and console on 127.0.0.1:5000"
 	@echo "test     run every test (SQLite, and PostgreSQL where its programs are found)"
+	@echo "contract run the vendor's contract test with as many examples as the vendor (minutes)"
+	@echo "crash    kill -9 the server two hundred times while it writes (minutes)"
 	@echo "check    lint, types, import layers"
 	@echo "fmt      format and sort imports"
 	@echo "docs     write the documents that come from the code: OpenAPI, permissions, compatibility"
@@ -29,6 +31,12 @@ run: $(VENV)/.synced
 
 test: $(VENV)/.synced
 	$(BIN)/pytest $(ARGS)
+
+contract: $(VENV)/.synced
+	CONTRACT_EXAMPLES=100 $(BIN)/pytest -rP tests/contract/test_vendor.py $(ARGS)
+
+crash: $(VENV)/.synced
+	CRASH_ROUNDS=200 $(BIN)/pytest -rP tests/test_crash.py $(ARGS)
 
 check: $(VENV)/.synced
 	$(BIN)/ruff check

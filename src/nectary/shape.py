@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict
 
 # The contract keeps these words in capitals inside a name: projectID, avatarURL, checksOK, privateRSAKey.
 _CAPITALS = {"id": "ID", "ids": "IDs", "ok": "OK", "url": "URL", "uri": "URI", "rsa": "RSA", "cpu": "CPU"}
@@ -18,11 +18,7 @@ def wire_name(name: str) -> str:
     return first + "".join(_CAPITALS.get(word, word.capitalize()) for word in rest)
 
 
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-Time = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+Time = datetime  # always in UTC; written as RFC 3339 with up to microseconds
 
 
 @dataclass(frozen=True, slots=True)

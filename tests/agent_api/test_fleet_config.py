@@ -142,7 +142,8 @@ async def test_polls_are_answered_from_memory(world: World) -> None:
     before = await poll(world.machine, id)
     files = (await world.machine.get(f"/v1/fleets/{id}/files")).content
     asked: list[str] = []
-    event.listen(world.context.database._reading.sync_engine, "before_cursor_execute", lambda *what: asked.append(what[2]))
+    for engine in world.context.database.engines:
+        event.listen(engine, "before_cursor_execute", lambda *what: asked.append(what[2]))
     for _ in range(3):
         assert await poll(world.machine, id) == before
         assert (await world.machine.get(f"/v1/fleets/{id}/files")).content == files

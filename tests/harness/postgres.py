@@ -1,10 +1,10 @@
 """A PostgreSQL of the tests' own, on loopback, in a temporary folder, without fsync."""
 
 import os
-import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,17 +20,15 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Run a server in `folder`; yields its URL without a database name."""
+def running() -> Iterator[str]:
+    """Run a server; yields its URL without a database name."""
     bin_ = programs()
     assert bin_ is not None
-    as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # PostgreSQL refuses to run as root
+    # A folder of its own straight in /tmp: PostgreSQL refuses to run as root, and its user may not look into pytest's folders.
+    folder = Path(tempfile.mkdtemp(prefix="nectary-postgres-"))
+    as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     if as_user:
-        owner = pwd.getpwnam("postgres")
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        for parent in folder.parents:
-            if parent.stat().st_uid == os.getuid() and str(parent) not in ("/", "/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o011)
+        shutil.chown(folder, "postgres", "postgres")
     port = free_port()
     data = folder / "data"
     made: list[str | Path] = ["-D", data, "-U", "nectary", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
@@ -41,6 +39,7 @@ def running(folder: Path) -> Iterator[str]:
         yield f"postgresql://nectary@127.0.0.1:{port}"
     finally:
         _run(folder, *as_user, bin_ / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 def _run(folder: Path, *command: str | Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import select
 
 from nectary.db import tables
@@ -14,7 +15,7 @@ from nectary.db.transaction import Database
 from nectary.edge.context import Context
 from nectary.loops import metrics as metrics_loop
 from nectary.resources import sessions, tokens, users
-from nectary.server import make_app, make_context
+from nectary.server import make_app, make_asgi, make_context
 from nectary.settings import Settings
 
 ADMIN, PASSWORD = "admin@example.com", "correct horse battery"
@@ -42,6 +43,7 @@ class World:
     """One server. It begins as a first start leaves it: an administrator with the project `default`."""
 
     context: Context
+    app: FastAPI
     anyone: Http  # no credentials
     admin: Http  # the administrator, signed in
     machine: Http  # the default project's token
@@ -87,14 +89,15 @@ class World:
 async def open_world(settings: Settings) -> World:
     database = Database(settings.database)
     context = make_context(settings, database)
-    transport = httpx.ASGITransport(make_app(context), raise_app_exceptions=False)
+    app = make_app(context)
+    transport = httpx.ASGITransport(make_asgi(app, context), raise_app_exceptions=False)
     anyone = Http(transport=transport, base_url="http://127.0.0.1:5000")
     async with database.write() as tx:
         project = (await tx.execute(select(tables.projects))).one()
         token = tokens.text_of((await tx.execute(select(tables.tokens))).one())
         admin = (await tx.execute(select(tables.users))).one()
         bearer, _ = await sessions.open_session(tx, UUID(str(admin.id)), _WEEK)
-    world = World(context, anyone, anyone, anyone, str(project.id), token)
+    world = World(context, app, anyone, anyone, anyone, str(project.id), token)
     world.admin = world.http(Authorization=f"Bearer {bearer}")
     world.machine = world.token_of(token)
     return world

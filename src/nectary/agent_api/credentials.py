@@ -1,11 +1,14 @@
 """Whom an agent's call speaks for."""
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from nectary.caller import Caller
-from nectary.edge import context
+from nectary.caller import Caller, Kind
+from nectary.db.transaction import ReadTx
+from nectary.edge import callers, context
 from nectary.errors import Unauthenticated
 from nectary.resources import agents, tokens
 
@@ -27,29 +30,25 @@ class FromAgent(AgentRoute):
         return super().matches(scope)
 
 
-async def agent(request: Request) -> Caller:
+async def agent(scope: Scope) -> Caller:
     """The agent that X-Agent-Token names. Raises Unauthenticated, or Gone for a deleted one."""
-    token = request.headers.get("x-agent-token")
-    if token is None:
-        raise Unauthenticated("unauthenticated", "this needs X-Agent-Token")
-    here = context.of(request)
-    caller = here.credentials.find(token, Caller)
-    if caller is None:
-        async with here.database.read() as tx:
-            caller = await agents.prove(tx, token)
-        here.credentials.remember(token, caller)
-    return caller
+    return await _proven(scope, b"x-agent-token", Kind.AGENT, agents.prove)
 
 
-async def project(request: Request) -> Caller:
+async def project(scope: Scope) -> Caller:
     """The project token that X-Project-Token holds. Raises Unauthenticated."""
-    token = request.headers.get("x-project-token")
-    if token is None:
-        raise Unauthenticated("unauthenticated", "this needs X-Project-Token")
-    here = context.of(request)
-    caller = here.credentials.find(token, Caller)
-    if caller is None:
-        async with here.database.read() as tx:
-            caller = await tokens.prove(tx, token)
-        here.credentials.remember(token, caller)
-    return caller
+    return await _proven(scope, b"x-project-token", Kind.PROJECT_TOKEN, tokens.prove)
+
+
+async def refuse_false_bearer(scope: Scope) -> None:
+    """Agents send no Authorization; if there is one it must be right, as everywhere."""
+    if any(name == b"authorization" for name, _ in scope["headers"]):
+        await callers.identify(Request(scope))
+
+
+async def _proven(scope: Scope, header: bytes, kind: Kind, prove: Callable[[ReadTx, str], Awaitable[Caller]]) -> Caller:
+    await refuse_false_bearer(scope)
+    given = next((value for name, value in scope["headers"] if name == header), None)
+    if given is None:
+        raise Unauthenticated("unauthenticated", f"this needs {header.decode().title()}")
+    return await callers.remembered(context.of_scope(scope), given.decode("latin-1"), kind, prove)

@@ -30,7 +30,7 @@ async def fetch_files(request: Request) -> Response:
 
 async def _config(request: Request) -> FleetConfig:
     """The fleet's config. Raises NotFound also for another project's: the token says which is the caller's."""
-    caller = await credentials.project(request)
+    caller = await credentials.project(request.scope)
     given = request.path_params["fleetID"]
     try:
         id = UUID(given)

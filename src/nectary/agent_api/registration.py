@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from nectary.agent_api import credentials
 from nectary.agent_api.credentials import AgentRoute, FromAgent
+from nectary.caller import Caller
 from nectary.db.transaction import WriteTx
 from nectary.edge import audit, bodies, context
 from nectary.errors import Invalid
@@ -36,13 +37,13 @@ class Registration(msgspec.Struct, rename=wire_name, frozen=True):
 
 
 async def register(request: Request) -> Response:
-    caller = await credentials.project(request)
+    caller = await credentials.project(request.scope)
     caller.require("create:*")
     report = await _report(request)
     here = context.of(request)
     async with here.database.write() as tx:
         registered = await agents.register(tx, caller, report)
-        await _audit(tx, request, caller)
+        await _audit(tx, request, caller, 201)
     here.measures.registrations.inc()
     said = {
         "id": str(registered.id),
@@ -56,20 +57,23 @@ async def register(request: Request) -> Response:
 
 async def report_again(request: Request) -> Response:
     """An agent that kept its session. Any failure here mutes it until it restarts, so little is refused."""
+    await credentials.refuse_false_bearer(request.scope)
     token = request.headers["x-agent-token"]
-    report = await _report(request)
     here = context.of(request)
+    async with here.database.read() as read:
+        await agents.require_own(read, token, request.path_params["agentID"])  # before its body says anything
+    report = await _report(request)
     async with here.database.write() as tx:
         caller = await agents.report_again(tx, token, request.path_params["agentID"], report)
-        await _audit(tx, request, caller)
+        await _audit(tx, request, caller, 204)
     here.measures.registrations.inc()
     return Response(status_code=204)
 
 
-async def _audit(tx: WriteTx, request: Request, caller: Any) -> None:
+async def _audit(tx: WriteTx, request: Request, caller: Caller, status: int) -> None:
     """Most registrations change nothing and are no news; new agents and new configs are."""
     if tx.touched:
-        request.state.caller = caller
+        request.state.caller, request.state.response_code = caller, status
         await audit.record(tx, request)
 
 

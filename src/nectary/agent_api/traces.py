@@ -33,8 +33,8 @@ async def post_traces(request: Request) -> Response:
 
 async def _caller(request: Request) -> Caller:
     if "x-agent-token" in request.headers:
-        return await credentials.agent(request)
-    caller = await credentials.project(request)
+        return await credentials.agent(request.scope)
+    caller = await credentials.project(request.scope)
     caller.require("create:*")
     return caller
 

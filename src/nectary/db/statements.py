@@ -164,7 +164,8 @@ def refused(error: DBAPIError) -> Refusal | None:
             return _taken(match[1])
         if "foreign key" in text.lower():
             return Conflict("conflict", "something still refers to it, or what it refers to is gone")
-    if "\\u0000" in text or "0x00" in text or "Python int too large" in text or "out of range" in text:
+    signs = ("\\u0000", "unsupported Unicode escape", "0x00", "Python int too large", "out of range")
+    if any(sign in text for sign in signs):
         return Invalid("invalid argument", "a value cannot be stored: a NUL character or too large a number")
     return None
 

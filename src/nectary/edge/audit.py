@@ -10,10 +10,14 @@ _ACTIONS = {"POST": "CREATE", "PATCH": "UPDATE", "PUT": "UPDATE", "DELETE": "DEL
 
 
 async def record(tx: WriteTx, request: Request) -> None:
-    """Say who did what to which thing. The things are those of the path, and what the change itself touched."""
+    """Say who did what to which thing. The things are those of the path, and what the change itself touched.
+
+    The status is the route's own, unless the route said another in `request.state.response_code`.
+    """
     caller: Caller | Person | None = getattr(request.state, "caller", None) or getattr(request.state, "person", None)
     touched = {name: str(id) for name, id in tx.touched.items()}
     components = {**request.path_params, **touched}
+    route = request.scope.get("route")
     project = caller.project_id if isinstance(caller, Caller) else tx.touched.get("projectID")
     await statements.add(
         tx,
@@ -23,5 +27,5 @@ async def record(tx: WriteTx, request: Request) -> None:
         url=request.url.path[:2048],
         components=components | ({"projectID": str(project)} if project else {}),
         identity=caller.identity() if caller else {},
-        response_code=getattr(request.scope.get("route"), "status_code", None) or 200,
+        response_code=getattr(request.state, "response_code", None) or getattr(route, "status_code", None) or 200,
     )

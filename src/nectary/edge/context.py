@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
@@ -42,7 +43,11 @@ class Context:
 
 
 def of(request: HTTPConnection) -> Context:
-    context: Context = request.app.state.context
+    return of_scope(request.scope)
+
+
+def of_scope(scope: Scope) -> Context:
+    context: Context = scope["app"].state.context
     return context
 
 

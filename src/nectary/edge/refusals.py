@@ -10,12 +10,12 @@ from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from nectary import log
 from nectary.db import statements
-from nectary.errors import Invalid, MethodNotAllowed, NotFound, Refusal, Unavailable
+from nectary.errors import Invalid, Malformed, MethodNotAllowed, NotFound, Refusal, Unavailable
 from nectary.shape import Says, wire_name
 
 _log = log.logger("nectary")
@@ -26,6 +26,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(ClientDisconnect, _cut_short)
     app.add_exception_handler(Exception, _surprise)
 
 
@@ -62,6 +63,11 @@ async def _database(request: Request, error: Exception) -> Response:
         _log.warning("database unavailable", path=request.url.path, reason=str(error.orig))
         return response(Unavailable("unavailable", "the database cannot be reached", retry_after=5))
     return await _surprise(request, error)
+
+
+async def _cut_short(_request: Request, _error: Exception) -> Response:
+    """Somebody hung up in the middle, or sent chunks that are none; whoever still listens is told."""
+    return response(Malformed("malformed request", "the body ended before it was whole"))
 
 
 async def _surprise(request: Request, error: Exception) -> Response:

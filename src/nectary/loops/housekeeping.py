@@ -29,7 +29,7 @@ async def tidy(context: Context) -> None:
 
 async def _forget_some(context: Context, level: store.Level, before: float) -> bool:
     """A bounded piece at a time, so that nobody waits long for the one writer."""
-    async with context.database.write() as tx:
+    async with context.database.write(beside=True) as tx:
         return await store.forget(tx, level, before) > 0
 
 

@@ -12,7 +12,7 @@ async def write(context: Context) -> None:
     if not posts:
         return
     try:
-        async with context.database.write() as tx:
+        async with context.database.write(beside=True) as tx:
             await store.write(tx, posts)
     except BaseException:
         context.buffer.put_back(posts)
@@ -20,7 +20,7 @@ async def write(context: Context) -> None:
 
 
 async def thin(context: Context) -> None:
-    async with context.database.write() as tx:
+    async with context.database.write(beside=True) as tx:
         if not await dialects.leads(tx, "thin metrics"):
             return
         for finer, coarser in zip(store.LEVELS, store.LEVELS[1:], strict=False):

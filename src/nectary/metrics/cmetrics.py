@@ -153,7 +153,14 @@ def decode(body: bytes) -> list[Snapshot]:
     """
     if not body:
         _refuse("the body is empty")
-    snapshots = []
+    try:
+        return [_snapshot(body)]  # nearly always it is one document, and nothing is wrong with it
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _one_by_one(body)
+
+
+def _one_by_one(body: bytes) -> list[Snapshot]:
+    snapshots: list[Snapshot] = []
     for document in _documents(body):
         try:
             try:

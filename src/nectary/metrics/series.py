@@ -169,18 +169,22 @@ class _Window:
     covered: list[float]
 
     def growth(self, pick: _Pick) -> list[list[float]]:
-        """Per field, at each cut: how much it has grown since the sample before the first cut."""
+        """Per field, at each cut: how much it has grown since the sample before the first cut; never less than before.
+
+        Samples of an owner of many agents may stand in slightly another order than their totals were added in.
+        """
         if not self.places:
             return []
         needed = {index for index, _ in self.places} | {index + 1 for index, fraction in self.places if fraction}
         rows = {index: pick(self.samples[index][1]) for index in needed}
         columns = []
         for field, zero in enumerate(rows[self.places[0][0]]):
-            column = []
+            column, grown = [], 0.0
             for index, fraction in self.places:
                 low = rows[index][field]
                 more = (rows[index + 1][field] - low) * fraction if fraction else 0.0
-                column.append(low - zero + more)  # the difference first: totals may not fit a float
+                grown = max(grown, low - zero + more)  # the difference first: totals may not fit a float
+                column.append(grown)
             columns.append(column)
         return columns
 
@@ -280,7 +284,7 @@ def _over_time_of(kind: str, window: _Window, pick: _Pick) -> Json:
     shape: Json = {name: [] for name in NEW_NAMES[kind]}
     for name, column in zip(NEW_NAMES[kind], window.growth(pick), strict=False):
         shape[name] = [
-            _point(time, max(b - a, 0.0) / seconds if seconds > 0 else None)
+            _point(time, (b - a) / seconds if seconds > 0 else None)
             for time, seconds, (a, b) in zip(window.times, window.covered, pairwise(column), strict=True)
         ]
     return shape | {"loads": []} if kind == "output" else shape  # deprecated, and required
@@ -291,7 +295,7 @@ def _sums_of(kind: str, window: _Window, pick: _Pick) -> Json:
     shape: Json = {}
     for name, column in zip(OLD_NAMES[kind], window.growth(pick), strict=True):
         steps = pairwise(map(round, column))
-        shape[name] = [_point(time, max(b - a, 0)) for time, (a, b) in zip(window.times, steps, strict=True)]
+        shape[name] = [_point(time, b - a) for time, (a, b) in zip(window.times, steps, strict=True)]
     return shape
 
 
@@ -300,7 +304,7 @@ def _grand_totals(kind: str, window: _Window) -> dict[str, int]:
 
 
 def _whole(column: list[float]) -> int:
-    return max(round(column[-1]) - round(column[0]), 0)
+    return round(column[-1]) - round(column[0])
 
 
 def _point(time: str, value: float | None) -> Json:

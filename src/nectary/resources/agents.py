@@ -152,9 +152,7 @@ async def report_again(tx: WriteTx, token: str, id: str, report: Report) -> Call
     If it was deleted meanwhile it is made again under its old id: an agent whose PATCH fails is mute until it restarts
     (out_calyptia never registers again). Only while the project token it came with still stands, though.
     """
-    claimed, project_id, token_id = await _proven_claims(tx, token)
-    if str(claimed) != id:
-        raise Forbidden("permission denied", "an agent token speaks for its own agent only")
+    claimed, project_id, token_id = await require_own(tx, token, id)
     _require_sound(report)
     caller = Caller(Kind.AGENT, claimed, report.name, project_id)
     row = (await tx.execute(select(agents).where(agents.c.id == claimed))).one_or_none()
@@ -166,6 +164,17 @@ async def report_again(tx: WriteTx, token: str, id: str, report: Report) -> Call
         raise Gone("agent gone", "it was deleted, and so was the project token it registered with")
     await _insert(tx, project_id, claimed, report)
     return caller
+
+
+async def require_own(tx: ReadTx, token: str, id: str) -> tuple[UUID, UUID, UUID]:
+    """The ids of agent, project and project token that the token of agent `id` names, even a deleted one's.
+
+    Raises Unauthenticated or Forbidden.
+    """
+    claims = await _proven_claims(tx, token)
+    if str(claims[0]) != id:
+        raise Forbidden("permission denied", "an agent token speaks for its own agent only")
+    return claims
 
 
 async def prove(tx: ReadTx, token: str) -> Caller:

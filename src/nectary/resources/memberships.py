@@ -44,8 +44,9 @@ async def create(tx: WriteTx, project_id: UUID, user_id: UUID, *, roles: list[st
 async def caller_in(tx: ReadTx, person: Person, of: Table, id: UUID) -> Caller | None:
     """The person as a member of the project that thing `id` of table `of` belongs to; None when they are not."""
     project = of.c.id if of is tables.projects else of.c.project_id
-    query = select(memberships).join(of, project == memberships.c.project_id)
-    row = (await tx.execute(query.where(of.c.id == id, memberships.c.user_id == person.id))).one_or_none()
+    mine = memberships.alias("mine")  # the thing may be another membership
+    query = select(mine).join(of, project == mine.c.project_id)
+    row = (await tx.execute(query.where(of.c.id == id, mine.c.user_id == person.id))).one_or_none()
     if row is None:
         return None
     return Caller(

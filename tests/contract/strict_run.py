@@ -1,0 +1,124 @@
+"""Asks a running server, with valid credentials, for what the published contract describes, and tells where answers differ.
+
+Run by test_vendor.py with the vendor's tool's own Python, never imported. Reads an order from standard input:
+{spec, url, operations, headers, ids, requests, examples}; prints {statuses, differences, faults} as JSON.
+"""
+
+import json
+import sys
+from collections import Counter, defaultdict
+from typing import Any
+
+import hypothesis  # this one and the next are not of our own environment
+import jsonschema  # type: ignore[import-untyped,unused-ignore]
+import requests  # type: ignore[import-untyped,unused-ignore]
+import schemathesis  # type: ignore[import-not-found,unused-ignore]
+from hypothesis import HealthCheck, Phase
+from schemathesis.contrib import openapi  # type: ignore[import-not-found,unused-ignore]
+
+openapi.formats.uuid.install()
+_TIMEOUT = 30
+
+
+class Run:
+    """Findings of one run."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.order = order
+        self.statuses: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self.differences: dict[tuple[str, str], str] = {}
+        self.faults: list[str] = []
+
+    def walk(self) -> None:
+        schema = schemathesis.from_path(
+            self.order["spec"],
+            base_url=self.order["url"],
+            generation_config=schemathesis.GenerationConfig(with_security_parameters=False),
+        )
+        found = [result.ok() for result in schema.get_all_operations()]
+        wanted = [operation for operation in found if operation.definition.raw["operationId"] in self.order["operations"]]
+        for operation in sorted(wanted, key=_lateness):
+            self.operation(operation)
+
+    def operation(self, operation: Any) -> None:
+        name = operation.definition.raw["operationId"]
+        made = list(self.order["requests"].get(name, []))
+        once = operation.method.upper() == "DELETE"
+
+        @hypothesis.settings(
+            max_examples=1 if once else max(self.order["examples"], 1),
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @hypothesis.seed(1)
+        @hypothesis.given(case=operation.as_strategy())
+        def ask(case: Any) -> None:
+            for parameter in case.path_parameters or {}:
+                if parameter in self.order["ids"]:
+                    case.path_parameters[parameter] = self.order["ids"][parameter]
+            if made:  # first requests that should succeed, then the tool's own
+                given = made.pop(0)
+                case.query = {**(case.query or {}), **given["query"]}
+                if given["body"] is not None:
+                    case.body, case.media_type = given["body"], "application/json"
+            self.judge(name, operation, case)
+
+        ask()
+
+    def judge(self, name: str, operation: Any, case: Any) -> None:
+        answer = case.call(headers=self.order["headers"], timeout=_TIMEOUT)
+        self.statuses[name][answer.status_code] += 1
+        if answer.status_code >= 500:
+            self.faults.append(f"{name}: {answer.status_code} for {case.as_curl_command()[:600]}")
+        if answer.ok:
+            self.compare(name, operation, answer)
+            if operation.definition.raw.get("security"):
+                self.replay(name, case)
+
+    def compare(self, name: str, operation: Any, answer: Any) -> None:
+        """Every way in which a 2xx differs from its schema, with the tool's own validator; not just the first."""
+        documented = {str(status): said for status, said in operation.definition.raw["responses"].items()}
+        said = documented.get(str(answer.status_code), documented.get("default"))
+        if said is None:
+            self.differences[name, str(answer.status_code)] = "this status is not documented"
+            return
+        scopes, schema = operation.schema.get_response_schema(said, operation.definition.scope)
+        if not schema:
+            return
+        if "json" not in answer.headers.get("Content-Type", ""):
+            if "application/json" in str(said.get("content", {})):
+                self.differences[name, "Content-Type"] = answer.headers.get("Content-Type", "none")
+            return
+        with operation.schema._validating_response(scopes) as resolver:
+            checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+            validator = operation.schema.validator_cls(schema, resolver=resolver, format_checker=checker)
+            for error in validator.iter_errors(answer.json()):
+                path = [str(step) for step in error.absolute_path if not isinstance(step, int)]
+                self.differences[name, ".".join(path) or "(body)"] = error.message[:300]
+
+    def replay(self, name: str, case: Any) -> None:
+        for headers in ({}, {"Authorization": "Bearer SCHEMATHESIS-INVALID-VALUE"}, {"X-Project-Token": "INVALID"}):
+            answer = case.call(headers=headers, timeout=_TIMEOUT)
+            if answer.status_code != 401:
+                self.faults.append(f"{name}: {answer.status_code} with {headers or 'no credentials'}")
+
+
+def _lateness(operation: Any) -> tuple[bool, bool, bool]:
+    """Deletions last, those of many at once after the others, and the project's own at the very end."""
+    in_project, itself = operation.path.startswith("/v1/projects/"), operation.path.endswith("projects/{projectID}")
+    return operation.method.upper() == "DELETE", in_project, itself
+
+
+def main() -> None:
+    run = Run(json.load(sys.stdin))
+    try:
+        run.walk()
+    except requests.RequestException as error:
+        run.faults.append(f"the server did not answer: {error}")
+    differences = [[operation, field, message] for (operation, field), message in sorted(run.differences.items())]
+    json.dump({"statuses": run.statuses, "differences": differences, "faults": run.faults}, sys.stdout)
+
+
+main()

@@ -1,0 +1,229 @@
+"""A project with one of everything in it, made by asking the API for it: the ground that walks walk on."""
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from httpx import Response
+from sqlalchemy import Table, func, select
+
+from nectary.caller import PERMISSIONS, Kind
+from nectary.db import tables
+from nectary.resources import memberships, sessions, tokens, users
+from nectary.resources.tokens import NewToken
+from tests.harness import agent_asks, bodies
+from tests.harness.operations import Operation, operations, table_named, table_of
+from tests.harness.world import Http, World
+
+HEADERS = {Kind.USER: "Authorization", Kind.PROJECT_TOKEN: "X-Project-Token", Kind.AGENT: "X-Agent-Token"}
+_numbers = itertools.count(1)
+_LEAST = {"memberships": 1, "environments": 1, "tokens": 1}  # what a new project has of itself, and must keep
+_DAY = timedelta(days=1)
+
+
+@dataclass
+class Asked:
+    """One request of an operation, without credentials."""
+
+    path: str
+    query: dict[str, str]
+    body: Any = None
+    raw: bytes | None = None
+
+    def sent(self) -> dict[str, Any]:
+        if self.raw is not None:
+            return {"params": self.query, "content": self.raw}
+        return {"params": self.query} | ({"json": self.body} if self.body is not None else {})
+
+
+@dataclass
+class Ground:
+    """The project, who may do everything in it, and what credentials they show."""
+
+    world: World
+    operations: list[Operation]
+    project_id: str = ""
+    shown: dict[Kind, str] = field(default_factory=dict)  # kind -> the value of its header
+    agent_id: str = ""  # whose token is shown
+    _made: dict[str, frozenset[str]] = field(default_factory=dict)  # operation -> the tables that it filled
+
+    # -- Making ----------------------------------------------------------------------------------------------------------
+
+    async def furnish(self) -> None:
+        """Make a project if there is none, and then one of everything that its operations can make."""
+        if not await self._there(tables.projects, self.project_id):
+            await self._new_project()
+        if await self._count(tables.memberships) <= 1:
+            await self.member(["read:*"])
+        if (await self.known())("agents") != self.agent_id or not self.agent_id:
+            await self._register()
+        before: frozenset[str] | None = None
+        while before != (now := await self._kinds_of_things()):
+            before = now
+            for operation in self.operations:
+                if operation.method == "POST" and operation.guard is not None and operation.kinds and operation.parameters:
+                    await self._try(operation)
+
+    async def _new_project(self) -> None:
+        n = next(_numbers)
+        async with self.world.context.database.write() as tx:
+            user = await users.create(tx, f"owner-{n}@example.com", "Owner", "!")
+            bearer, _ = await sessions.open_session(tx, user.id, _DAY)
+        self.shown[Kind.USER] = f"Bearer {bearer}"
+        made = await self.client(Kind.USER).ask("POST", "/v1/projects", 201, json={"name": f"ground-{n}"})
+        self.project_id = made["id"]
+        self.shown[Kind.PROJECT_TOKEN] = made["token"]
+
+    async def _register(self) -> None:
+        made = await self.client(Kind.PROJECT_TOKEN).ask("POST", "/v1/agents", 201, content=agent_asks.report())
+        self.agent_id, self.shown[Kind.AGENT] = made["id"], made["token"]
+
+    async def _try(self, operation: Operation) -> None:
+        """Ask for it in the ways that may work, unless it makes what is there already, or needs what is not."""
+        known = await self.known()
+        if any(known(name) is None for name in operation.parameters):
+            return
+        before = await self._kinds_of_things()
+        if operation.id in self._made and self._made[operation.id] <= before:
+            return
+        for body in bodies.candidates(operation, known):
+            answer = await self.ask(operation, Asked(self.path(operation, known), self.query(operation, known), body))
+            if answer.is_success:
+                self._made[operation.id] = await self._kinds_of_things() - before or before
+                return
+
+    async def _kinds_of_things(self) -> frozenset[str]:
+        """The tables that hold something of the project beyond what a new project has."""
+        found = set()
+        for table in tables.metadata.tables.values():
+            if "project_id" in table.c and await self._count(table) > _LEAST.get(table.name, 0):
+                found.add(table.name)
+        return frozenset(found)
+
+    async def _count(self, table: Table) -> int:
+        async with self.world.context.database.read() as tx:
+            query = select(func.count()).select_from(table).where(table.c.project_id == UUID(self.project_id))
+            return int((await tx.execute(query)).scalar_one())
+
+    async def _there(self, table: Table, id: str) -> bool:
+        if not id:
+            return False
+        async with self.world.context.database.read() as tx:
+            return (await tx.execute(select(table.c.id).where(table.c.id == UUID(id)))).first() is not None
+
+    # -- Asking ----------------------------------------------------------------------------------------------------------
+
+    def client(self, *kinds: Kind) -> Http:
+        """A client with these credentials of the ground's own people, tokens and agents."""
+        return self.world.http(**{HEADERS[kind]: self.shown[kind] for kind in kinds})
+
+    def kind_for(self, operation: Operation) -> Kind | None:
+        """The most capable credential that the operation takes."""
+        takes = operation.kinds if operation.guard is not None else (_agent_ask(operation).kind,)
+        return next((kind for kind in Kind if kind in takes), None)
+
+    def kinds_for(self, operation: Operation) -> frozenset[Kind]:
+        """Whose credentials its address takes, of people, tools and agents; none for one that is open to all."""
+        same = [o for o in self.operations if (o.method, o.path) == (operation.method, operation.path)]
+        return frozenset(kind for one in same for kind in (one.kinds if one.guard is not None else (_agent_ask(one).kind,)))
+
+    async def ask(self, operation: Operation, asked: Asked, http: Http | None = None) -> Response:
+        """Ask as somebody who may, unless another client is given. What is remembered of tokens is believed."""
+        if http is None:
+            kind = self.kind_for(operation)
+            http = self.client(kind) if kind is not None else self.world.http()
+        self.world.context.credentials.confirm()
+        return await http.request(operation.method, asked.path, **asked.sent())
+
+    async def asked(self, operation: Operation, body: Any = ...) -> Asked:
+        """A request that the operation should take, about things that are there."""
+        known = await self.known()
+        path, query = self.path(operation, known), self.query(operation, known)
+        if operation.guard is None:
+            return Asked(path, query, raw=_agent_ask(operation).body())
+        if body is ...:
+            body = bodies.whole(operation, known) if operation.body is not None else None
+        return Asked(path, query, body)
+
+    def path(self, operation: Operation, known: bodies.Known) -> str:
+        path = operation.path
+        for name in operation.parameters:
+            table = table_of(operation, name)
+            if table is None:  # the agents' routes are ahead of what they are about
+                assert operation.guard is None, f"{operation}: no table is known for {{{name}}}"
+                id = str(uuid4())
+            else:
+                found = known(table.name)
+                assert found is not None, f"{operation}: there is no row of {table.name}; make one in furnish()"
+                id = found
+            path = path.replace(f"{{{name}}}", id)
+        return path
+
+    def query(self, operation: Operation, known: bodies.Known) -> dict[str, str]:
+        """The parameters that must be there; and for bulk deletions the ids of what to delete."""
+        given = {}
+        for parameter in operation.query:
+            name, schema = parameter["name"], parameter["schema"]
+            if parameter.get("required") or (operation.method == "DELETE" and table_named(name) is not None):
+                given[name] = known(name) or bodies.example(schema, operation.schemas, known, name=name)
+        return {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
+
+    async def known(self) -> bodies.Known:
+        """The newest row of every table, by the table's name or by a name such as `agentID`."""
+        newest: dict[str, str] = {"projects": self.project_id}
+        async with self.world.context.database.read() as tx:
+            for table in tables.metadata.tables.values():
+                if "project_id" in table.c and "id" in table.c and "created_at" in table.c:
+                    query = select(table.c.id).where(table.c.project_id == UUID(self.project_id))
+                    row = (await tx.execute(query.order_by(table.c.created_at.desc()).limit(1))).first()
+                    if row is not None:
+                        newest[table.name] = str(row.id)
+
+        def find(name: str) -> str | None:
+            if name in newest:
+                return newest[name]
+            if not name.endswith(("ID", "IDs", "_id", "_ids")):
+                return None
+            table = table_named(name)
+            return newest.get(table.name) if table is not None else None
+
+        return find
+
+    # -- Others ----------------------------------------------------------------------------------------------------------
+
+    async def member(self, permissions: list[str], *, roles: list[str] | None = None) -> Http:
+        """Somebody else in the project, who may do just this."""
+        async with self.world.context.database.write() as tx:
+            user = await users.create(tx, f"member-{next(_numbers)}@example.com", "Member", "!")
+            bearer, _ = await sessions.open_session(tx, user.id, _DAY)
+            await memberships.create(tx, UUID(self.project_id), user.id, roles=roles or [], permissions=permissions)
+        return self.world.http(Authorization=f"Bearer {bearer}")
+
+    async def token(self, permissions: list[str]) -> Http:
+        """A token of the project that may do just this."""
+        async with self.world.context.database.write() as tx:
+            new = NewToken(name=f"token-{next(_numbers)}", permissions=permissions)
+            made = await tokens.create(tx, UUID(self.project_id), new)
+        return self.world.token_of(made.token)
+
+    async def without(self, permission: str) -> dict[Kind, Http]:
+        """A person and a token that may do everything but this."""
+        rest = [other for other in PERMISSIONS if other != permission]
+        return {Kind.USER: await self.member(rest), Kind.PROJECT_TOKEN: await self.token(rest)}
+
+
+def _agent_ask(operation: Operation) -> agent_asks.AgentAsk:
+    ask = agent_asks.ASKS.get((operation.method, operation.path))
+    assert ask is not None, f"{operation} is new among the agents' routes; say in tests/harness/agent_asks.py what agents send"
+    return ask
+
+
+async def break_ground(world: World) -> Ground:
+    app: Any = world.app
+    while not hasattr(app, "openapi"):
+        app = app.app
+    ground = Ground(world, operations(app))
+    await ground.furnish()
+    return ground

@@ -1,0 +1,24 @@
+"""The ground every walk begins on."""
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from nectary import log
+from tests.harness.ground import Ground, break_ground
+from tests.harness.world import World
+
+
+@pytest.fixture
+async def ground(world: World) -> Ground:
+    """A project with one of everything in it."""
+    return await break_ground(world)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """A walk makes thousands of requests: only what went wrong is logged."""
+    log.set_up("error", "text")
+    yield
+    structlog.reset_defaults()
