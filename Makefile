@@ -30,7 +30,7 @@ run: $(VENV)/.synced
 	$(BIN)/nectary serve
 
 test: $(VENV)/.synced
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 contract: $(VENV)/.synced
 	CONTRACT_EXAMPLES=100 $(BIN)/pytest -rP tests/contract/test_vendor.py $(ARGS)
