@@ -30,6 +30,7 @@ MEANINGS: dict[str, Callable[[int], Any]] = {
     "version": lambda n: "5.1.1",
     "type": lambda n: "fluentbit",
     "tags": lambda n: [f"tag-{n}"],
+    "properties": lambda n: [{"key": "name", "value": "dummy"}],
     "key": lambda n: f"key_{n}",
 }
 
@@ -113,13 +114,12 @@ def candidates(operation: Operation, known: Known) -> Iterator[Any]:
         yield None
         return
     yield whole(operation, known)
-    bare = example(operation.body, operation.schemas, known, optional=False)
+    yield example(operation.body, operation.schemas, known, optional=False)
     schema = resolved(operation.body, operation.schemas)
     for key, inner in schema.get("properties", {}).items():
         if key not in schema.get("required", []):
             bare = example(operation.body, operation.schemas, known, optional=False)
             yield {**bare, key: example(inner, operation.schemas, known, name=key)}
-    yield bare
 
 
 BROKEN_VALUES: tuple[Any, ...] = (
