@@ -80,6 +80,7 @@ def test_all_problems_are_reported_at_once_in_order() -> None:
         ("[INPUT]\n    tag a\0b\n", "nul_byte", 2, 10),
         ("[INPUT]\n\tname x\n    tag y\n", "bad_indent", 3, 1),
         ("    name x\n", "key_before_section", 1, 5),
+        ("[INPUT]\n  \f name x\n", "empty_value", 2, 3),
         ("[INPUT]\n    [A B\n", "bad_header", 2, 5),
     ],
 )

@@ -7,7 +7,7 @@ import yaml as plain_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nectary.fluentbit import convert, formats, meaning, quoting
+from nectary.fluentbit import convert, diff, formats, meaning, quoting
 from nectary.fluentbit.document import Document, Format, Kind, Property, Section, Severity
 from nectary.fluentbit.nodes import Scalar
 from nectary.fluentbit.write import write
@@ -192,3 +192,33 @@ def test_typed_reads_plain_scalars_as_fluent_bit_does() -> None:
     }
     assert {text: meaning.typed(Scalar(text, True, 0, 0)) for text in plain} == plain
     assert meaning.typed(Scalar("1", False, 0, 0)) == "1"
+
+
+def test_what_the_real_program_reads_otherwise_in_yaml_is_not_made_into_it() -> None:
+    grouped = convert.convert(formats.parse("[INPUT]\n    name x\n    [My Group]\n        a b\n", "a.conf"), Format.YAML)
+    assert errors(grouped) == ["the group [My Group] of input.x: the yaml format has no way to write it"]
+    named = convert.convert(formats.parse("[INPUT]\n    name x\n    name y\n", "a.conf"), Format.YAML)
+    assert named.text == "pipeline:\n  inputs:\n    - name: x\n      name: 'y'\n"
+    included = formats.parse("includes: [none/*.yaml]\n", "a.yaml", read=lambda _: None, glob=lambda _: [])
+    result = convert.convert(included, Format.CLASSIC)
+    assert (result.text, [finding.kind for finding in result.findings]) == ("", ["left_out"])
+
+
+FOUND_BY_FUZZING = [
+    (Format.CLASSIC, "# a\u2028b\n[INPUT]\n    name x\n"),
+    (Format.CLASSIC, '[MULTILINE_PARSER]\n  name m\n  rule "start_state" " " "b"\n'),
+    (Format.CLASSIC, "[UPSTREAM]\n  name u\n[NODE]\n  host h\n[NODE]\n  host i\n"),
+    (Format.YAML, "env:\n  - {A: b, uri: 'file:///x'}\n  - {name: C, uri: 'http:\n\n//y'}\n"),
+    (Format.YAML, "env: [{name: A, value: 'file:///x'}, {B: ' c '}]\n"),
+    (Format.YAML, "pipeline: {inputs: [{name: x, routes: r, routes: s, processors: 'on', tag: [' ']}]}\n"),
+    (Format.YAML, '"": {a: b}\n"x\\ny": {c: d}\n'),
+]
+
+
+@pytest.mark.parametrize(("format", "text"), FOUND_BY_FUZZING)
+def test_what_fuzzing_found_stays_mended(format: Format, text: str) -> None:
+    before = formats.parse(text, "main", format)
+    for to in Format:
+        result = convert.convert(before, to)
+        assert errors(result) or meaning.same(before, result.document)
+        assert errors(result) or not diff.diff(before, result.document)

@@ -157,6 +157,18 @@ def test_the_text_of_an_included_file_is_edited_in_its_place() -> None:
     assert changed.sources[1].text == "pipeline:\n  inputs:\n    - name: cpu\n"
 
 
+def test_a_key_alone_in_flow_style_gets_its_colon() -> None:
+    doc = read(Format.YAML, "pipeline: {inputs: [{name: x, alias}]}\n")
+    assert edit.set_property(doc, first(doc), "alias", "a").text == "pipeline: {inputs: [{name: x, alias: a}]}\n"
+
+
+def test_a_value_behind_a_tag_or_an_anchor_is_found() -> None:
+    doc = read(Format.YAML, "!!map {}\n")
+    assert edit.add_section(doc, Kind.CUSTOM, [("name", "x")]).plugins[0].id == "x.0"
+    doc = read(Format.YAML, "pipeline: {inputs: &a [!t {name: !!str x}]}\n")
+    assert first(edit.add_property(doc, first(doc), "tag", "t")).get("tag") == "t"
+
+
 INJECTIONS = [
     "x\n[OUTPUT]\n    name exec",
     "x\r\n    tag b",

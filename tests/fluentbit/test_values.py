@@ -1,7 +1,5 @@
 """Option values: what each type takes, and what would do instead."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,9 +85,8 @@ def test_no_text_makes_a_rule_raise(text: str) -> None:
     values.size(text)
 
 
+@pytest.mark.timeout(30)  # a hang is what this is about
 @pytest.mark.parametrize("name", ["double", "size", "time", "integer"])
 def test_a_million_digits_and_a_letter_take_one_pass(name: str) -> None:
     text = "1" * 1_000_000 + "x"
-    began = time.perf_counter()
     assert type_named(name).problem(text) is not None
-    assert time.perf_counter() - began < 1

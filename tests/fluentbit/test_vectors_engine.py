@@ -3,6 +3,8 @@
 import fnmatch
 import json
 import os
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -221,6 +223,36 @@ def test_what_classic_cannot_hold_is_listed(name: str, form: str) -> None:
         assert message.startswith(what)
     assert '""' not in result.text
     assert "processors" not in result.text
+
+
+@pytest.mark.fluent_bit
+@pytest.mark.parametrize(("name", "form"), cases("parse"))
+def test_the_real_program_takes_a_lossless_conversion_as_it_took_the_original(name: str, form: str, tmp_path: Path) -> None:
+    program = shutil.which("fluent-bit")
+    if program is None:
+        pytest.skip("no fluent-bit on the PATH")
+    if expected(name)["observed"][form]["dry_run"]["exit"] != 0:
+        pytest.skip("the real program does not take the original")
+    if name == "env_file_missing":
+        pytest.skip("a missing file behind a variable is fatal in YAML only")
+    for path, data in files(name).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    for to in set(Format) - {FORMATS[form]}:
+        result = convert.convert(document(name, form), to)
+        if result.lossless:
+            file = tmp_path / ("out.conf" if to is Format.CLASSIC else f"out_{to}.yaml")
+            file.write_text(result.text)
+            run = subprocess.run(
+                [program, "--dry-run", "-c", file.name],
+                cwd=tmp_path,
+                env=os.environ | expected(name)["env"],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
+            )
+            assert run.returncode == 0, run.stderr
 
 
 def test_a_property_says_where_its_key_and_its_value_stand() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
-import aiosmtplib
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 from starlette.responses import JSONResponse
 
@@ -54,7 +53,7 @@ async def _send(settings: Settings, email: str, inviter: str, link: str) -> None
     text = f"{inviter} invites you to a project on Nectary at {settings.address}.\n\nTo join, open this link:\n\n{link}\n"
     try:
         await mail.send(settings, email, "You are invited to a project on Nectary", text)
-    except (OSError, aiosmtplib.SMTPException) as error:
+    except mail.Undelivered as error:
         _log.error("an invitation could not be mailed", email=email, reason=str(error))
 
 

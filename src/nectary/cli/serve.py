@@ -1,5 +1,6 @@
 """`nectary serve`: the server, on one machine, with nothing else needed."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,9 @@ def serve(
     if config is not None:
         os.environ["NECTARY_CONFIG"] = str(config)
     chosen = settings.load(host=host, port=port, data_dir=data_dir, database_url=database_url, log_level=log_level)
-    from nectary import server  # noqa: PLC0415 - the web stack takes half a second that other commands need not wait
+    gc.disable()  # loading the web stack makes a million objects and no garbage
+    from nectary import server  # noqa: PLC0415 - half a second that other commands need not wait
 
+    gc.freeze()
+    gc.enable()
     server.serve(chosen)

@@ -4,6 +4,7 @@ The rules are those of flb_cf_fluentbit.c (Fluent Bit 5.1.1); docs/config-langua
 """
 
 import posixpath
+from functools import lru_cache
 
 from nectary.fluentbit.document import (
     LIMITS,
@@ -58,6 +59,7 @@ def parse(
     return reading.finish()
 
 
+@lru_cache(maxsize=256)
 def kind_of(header: str) -> Kind:
     """What a classic section header means: compared without case, shortened words count (`[IN]`), anything else is OTHER."""
     word = folded(header)
@@ -90,7 +92,8 @@ class _Lines:
 
     def read(self, text: str) -> None:
         """Read all lines; the loop handles the common line itself because a large file has many thousands of them."""
-        file, names = self.file, dict[str, str]()
+        # A named tuple's own constructor is a Python function around this one, and costs twice as much.
+        file, names, made = self.file, dict[str, str](), tuple.__new__
         nul = "\0" in text
         for number, line in enumerate(text.split("\n"), 1):
             line = line.removesuffix("\r")  # noqa: PLW2901  one CR before the LF is not part of the line
@@ -121,10 +124,14 @@ class _Lines:
                 continue
             name = names.get(key)
             if name is None:
-                name = names[key] = folded(key.strip(BLANKS))
+                name = folded(key.strip(BLANKS))
+                if not name:
+                    self._unusual(number, line, level, level)
+                    continue
+                names[key] = name
             column = space + 2 if written[0] not in BLANKS else space + 2 + len(written) - len(written.lstrip(BLANKS))
             target = self.properties if self.group is None else self.group
-            target.append(Property(key, name, value, file, number, level + 1, number, column))
+            target.append(made(Property, (key, name, value, file, number, level + 1, number, column, None, -1)))
         self._close_section()
 
     def _refuse_nul(self, number: int, line: str) -> None:

@@ -31,9 +31,11 @@ def diff(old: Document, new: Document) -> tuple[Change, ...]:
     """Every difference: variables, then service, then sections by kind. Nothing when both mean the same."""
     changes = _variables(old, new)
     changes += _properties("service", old.service, new.service)
+    before, after = meaning.normal_sections(old.sections), meaning.normal_sections(new.sections)
     for kind in Kind:
         if kind is not Kind.SERVICE:
-            changes += _sections(kind, old.of(kind), new.of(kind))
+            sections = ([section for section in found if section.kind is kind] for found in (before, after))
+            changes += _sections(kind, *sections)
     return tuple(changes)
 
 

@@ -24,6 +24,7 @@ from nectary.fluentbit.document import (
 )
 from nectary.fluentbit.reading import BLANKS, folded
 from nectary.fluentbit.structure import TOP_WORDS
+from nectary.fluentbit.write import is_plain
 
 _SIDE_KINDS = {
     Kind.PARSER: "a parsers file (service parsers_file)",
@@ -71,10 +72,14 @@ def _lost(findings: list[Problem], at: Place, what: str, format: str, advice: st
 
 def _without_includes(document: Document, findings: list[Problem]) -> Document:
     left = []
+    unmatched = {warning.place for warning in document.warnings if warning.kind == "include_no_match"}
     for include in document.includes:
         if include.file != document.file:
             continue
-        if include.files:
+        if include.place in unmatched:
+            what = f"the include {include.path!r}, which no file fits, is left out"
+            findings.append(Problem(include.place, "left_out", what, "", Severity.WARNING))
+        elif include.files:
             what = f"the include {include.path!r} is replaced by what it brought in"
             findings.append(Problem(include.place, "include_inlined", what, "", Severity.WARNING))
         else:
@@ -104,7 +109,9 @@ def _classic(document: Document, findings: list[Problem]) -> Document:
         if variable.refresh:
             advice = "set the variable without it"
             _lost(findings, variable.place, f"env refresh_interval of {variable.name}", "classic", advice)
-        if _classic_variable(variable):
+        if not is_plain(variable):
+            _lost(findings, variable.place, f"env uri of {variable.name}", "classic", "use one that starts with file://")
+        elif _classic_variable(variable):
             variables.append(variable._replace(refresh=""))
         else:
             _lost(findings, variable.place, f"env {variable.name}", "classic", "use a name and a value without line breaks")
@@ -219,51 +226,50 @@ def _classic_key(prop: Property) -> bool:
 def _tree(document: Document, format: Format, findings: list[Problem]) -> Document:
     """YAML and JSON hold nearly everything; what only one of them, or only Fluent Bit's reader, takes is noted."""
     sections: list[Section] = []
-    for section in document.sections:
+    for section in meaning.normal_sections(document.sections):
         if section.kind is Kind.OTHER and (not section.header or folded(section.header) in TOP_WORDS):
             _lost(findings, section.place, f"the section {section.header!r}", format)
-            continue
-        if section.kind is Kind.NODE and sections and sections[-1].kind is Kind.UPSTREAM:
-            node = Group("node", "node", section.properties, section.file, section.line, section.column)
-            sections[-1] = sections[-1]._replace(groups=(*sections[-1].groups, node))
-            continue
-        if section.kind is Kind.NODE:
+        elif section.kind is Kind.NODE:
             _lost(findings, section.place, "a node without an upstream", format)
-            continue
-        sections.append(_tree_section(section, format, findings))
+        else:
+            sections.append(_tree_section(section, format, findings))
+    if document.format is Format.CLASSIC:
+        sections = [_without_groups(section, format, findings) for section in sections]
     return replace(document, sections=tuple(sections))
 
 
-def _tree_section(section: Section, format: Format, findings: list[Problem]) -> Section:
-    groups = list(section.groups)
-    properties = section.properties
-    if section.kind is Kind.MULTILINE_PARSER:
-        rules, properties = [], tuple(prop for prop in properties if prop.name != "rule")
-        for prop in section.properties:
-            if prop.name == "rule":
-                rules.append(_tree_rule(prop))
-                if len(rules[-1].properties) != len(meaning.RULE_KEYS):
-                    _lost(
-                        findings, prop.value_place, f"a rule of {owner(section)}", format, "give it state, regex and next state"
-                    )
-                    rules.pop()
-        groups = rules + groups
-    held = section.kind in PLUGIN_KINDS or section.kind in (Kind.MULTILINE_PARSER, Kind.UPSTREAM)
-    for group in groups if not held else ():
+def _without_groups(section: Section, format: Format, findings: list[Problem]) -> Section:
+    """A classic `[My Group]` would be a map option in YAML, for which Fluent Bit also sets a property, and fails on it."""
+    if section.kind not in PLUGIN_KINDS:
+        return section
+    for group in section.groups:
         _lost(findings, group.place, f"the group [{group.key}] of {owner(section)}", format)
-    if section.kind in PLUGIN_KINDS:
+    return section._replace(groups=())
+
+
+def _tree_section(section: Section, format: Format, findings: list[Problem]) -> Section:
+    groups, properties = section.groups, section.properties
+    if section.kind is Kind.MULTILINE_PARSER:
+        for prop in section.every("rule"):
+            _lost(findings, prop.value_place, f"a rule of {owner(section)}", format, "give it state, regex and next state")
+        properties = tuple(prop for prop in properties if prop.name != "rule")
+    if section.kind not in PLUGIN_KINDS:
+        # Only plugins may have any map; these lists may have their one kind.
+        held = {Kind.MULTILINE_PARSER: "rule", Kind.UPSTREAM: "node"}.get(section.kind)
+        for group in groups:
+            if group.name != held:
+                _lost(findings, group.place, f"the group [{group.key}] of {owner(section)}", format)
+        groups = tuple(group for group in groups if group.name == held)
+        for group in groups:
+            if any(prop.value != prop.value.strip(BLANKS) for prop in group.properties):
+                # Only a classic rule's quotes keep blanks at the ends; Fluent Bit trims them here.
+                _lost(findings, group.place, f"the blanks in a {held} of {owner(section)}", format)
+        groups = tuple(group for group in groups if all(prop.value == prop.value.strip(BLANKS) for prop in group.properties))
+    else:
         _note_repeats(section, findings)
     if format is Format.JSON:
         properties = tuple(_finite(prop, findings) for prop in properties)
-    return section._replace(properties=properties, groups=tuple(groups) if held else ())
-
-
-def _tree_rule(prop: Property) -> Group:
-    words = meaning.rule_words(prop.value)
-    if len(words) != len(meaning.RULE_KEYS):
-        return Group("rule", "rule", (), prop.file, prop.line, prop.column)
-    parts = tuple(prop._replace(key=key, name=key, value=word) for key, word in zip(meaning.RULE_KEYS, words, strict=True))
-    return Group("rule", "rule", parts, prop.file, prop.line, prop.column)
+    return section._replace(properties=properties, groups=groups)
 
 
 def _note_repeats(section: Section, findings: list[Problem]) -> None:

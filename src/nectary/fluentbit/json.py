@@ -22,13 +22,20 @@ from nectary.fluentbit.document import (
 from nectary.fluentbit.reading import Glob, Read, Reading
 from nectary.fluentbit.structure import Tree
 
+_NUMBER_OR_WORD = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.+-])|(?:true|false|null)(?!\w)"
 _TOKEN = re.compile(
-    r"""[ \t\r]*(?:
+    rf"""[ \t\r]*(?:
         (?P<string>"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+")
-      | (?P<mark>[{}\[\]:,])
+      | (?P<mark>[{{}}\[\]:,])
       | (?P<line>\n)
-      | (?P<word>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.+-])|(?:true|false|null)(?!\w))
+      | (?P<word>{_NUMBER_OR_WORD})
     )""",
+    re.VERBOSE,
+)
+# The common key and value in one step: no escapes, all on one line, with the comma and the line end behind it.
+_PAIR = re.compile(
+    rf"""[ ]*+"(?P<key>[^"\\\x00-\x1f]*+)"(?P<gap>:[ ]*+)
+        (?:"(?P<string>[^"\\\x00-\x1f]*+)"|(?P<word>{_NUMBER_OR_WORD}))(?P<comma>,?)(?P<line>\n?)""",
     re.VERBOSE,
 )
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt])|(.?))', re.DOTALL)
@@ -114,6 +121,8 @@ class _TreeReader:
         text, position, size = self.text, 1 if self.text.startswith("\ufeff") else 0, len(self.text)
         match = _TOKEN.match
         while position < size:
+            if self.wanted in _KEYS:
+                position = self._pairs(position)
             found = match(text, position)
             if found is None:
                 rest = len(text) - len(text[position:].lstrip(" \t\r"))
@@ -133,6 +142,28 @@ class _TreeReader:
         if self.root is None or self.open:
             raise self._error("the text ends too early", size)
         return self.root
+
+    def _pairs(self, position: int) -> int:
+        """Read plain pairs as long as they come one after another; where they end."""
+        match, opened = _PAIR.match, self.open[-1]
+        while found := match(self.text, position):
+            key, gap, string, word, comma, line = found.groups()
+            begin = found.start("key") - 1
+            value, plain, size = (word, True, len(word)) if string is None else (string, False, len(string) + 2)
+            end = begin + len(key) + 2
+            column = begin - self.line_start + 1
+            opened.keys.append(Scalar(key, False, self.line, column, begin, end))
+            at = end + len(gap)
+            opened.items.append(Scalar(value, plain, self.line, at - self.line_start + 1, at, at + size))
+            position = found.end()
+            if line:
+                self.line += 1
+                self.line_start = position
+            if not comma:
+                self.wanted = "comma"
+                break
+            self.wanted = "key"
+        return position
 
     def _error(self, what: str, at: int) -> JsonError:
         return JsonError(what, Place(self.file, self.line, at - self.line_start + 1))
@@ -204,6 +235,7 @@ class _TreeReader:
         return text
 
 
+_KEYS = ("key", "first key")
 _EXPECTED = {
     "value": "a value",
     "first value": "a value or `]`",

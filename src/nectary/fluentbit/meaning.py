@@ -81,17 +81,9 @@ def of_group(group: Group) -> tuple[str, Any]:
 
 
 def of_section(section: Section) -> tuple[Any, ...]:
-    """Header (of a section that Fluent Bit does not know), properties and groups.
-
-    A classic multiline parser's `rule "state" "/regex/" "next"` is the same as a YAML rule with these three keys.
-    """
+    """Header (of a section that Fluent Bit does not know), properties and groups of a section of `normal_sections`."""
     header = folded(section.header) if section.kind is Kind.OTHER else ""
-    groups = tuple(of_group(group) for group in section.groups)
-    properties = section.properties
-    if section.kind is Kind.MULTILINE_PARSER:
-        rules = tuple(_of_rule(prop.value) for prop in properties if prop.name == "rule")
-        groups, properties = rules + groups, tuple(prop for prop in properties if prop.name != "rule")
-    return header, _of_properties(properties), groups
+    return header, _of_properties(section.properties), tuple(of_group(group) for group in section.groups)
 
 
 RULE_KEYS = ("state", "regex", "next_state")
@@ -102,27 +94,47 @@ def rule_words(text: str) -> list[str]:
     return words(text)
 
 
-def _of_rule(text: str) -> tuple[str, Any]:
-    found = rule_words(text)
-    return ("rule", tuple(zip(RULE_KEYS, found, strict=True))) if len(found) == 3 else ("rule", text)
+def normal_sections(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """The same sections in the shape of YAML.
+
+    A classic multiline parser's `rule "state" "/regex/" "next"` is a group with these three keys, and a classic upstream file's
+    `[NODE]` is a group of the `[UPSTREAM]` above it.
+    """
+    found: list[Section] = []
+    for section in sections:
+        if section.kind is Kind.NODE and found and found[-1].kind is Kind.UPSTREAM:
+            node = Group("node", "node", section.properties, section.file, section.line, section.column)
+            found[-1] = found[-1]._replace(groups=(*found[-1].groups, node))
+        elif section.kind is Kind.MULTILINE_PARSER:
+            found.append(_with_rules(section))
+        else:
+            found.append(section)
+    return tuple(found)
+
+
+def _with_rules(section: Section) -> Section:
+    properties, groups = [], []
+    for prop in section.properties:
+        found = rule_words(prop.value) if prop.name == "rule" else []
+        if len(found) != len(RULE_KEYS):
+            properties.append(prop)
+            continue
+        parts = tuple(prop._replace(key=key, name=key, value=word) for key, word in zip(RULE_KEYS, found, strict=True))
+        groups.append(Group("rule", "rule", parts, prop.file, prop.line, prop.column))
+    return section._replace(properties=tuple(properties), groups=(*groups, *section.groups))
 
 
 def of_document(document: Document) -> dict[str, Any]:
     """Everything: variables, the service keys of all its sections together, and the sections of each kind in order."""
     found: dict[str, Any] = {}
-    variables = tuple((one.name, one.value or one.uri, one.refresh) for one in document.variables)
+    variables = tuple((one.name, one.value or one.uri, one.uri, one.refresh) for one in document.variables)
     if variables:
         found["env"] = variables
     service = _of_properties(document.service)
     if service:
         found[Kind.SERVICE] = service
-    for section in document.sections:
-        if section.kind is Kind.NODE and Kind.UPSTREAM in found:
-            # A classic upstream file: its [NODE]s belong to the [UPSTREAM] above them.
-            header, properties, groups = found[Kind.UPSTREAM][-1]
-            node = ("node", _of_properties(section.properties))
-            found[Kind.UPSTREAM][-1] = (header, properties, (*groups, node))
-        elif section.kind is not Kind.SERVICE:
+    for section in normal_sections(document.sections):
+        if section.kind is not Kind.SERVICE:
             found.setdefault(section.kind, []).append(of_section(section))
     return found
 

@@ -35,6 +35,11 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def comment(text: str) -> str:
+    """A comment that stays one line in every format: what YAML or a terminal would take for a line end becomes a blank."""
+    return _NOT_PRINTABLE.sub(" ", text)
+
+
 def yaml_block(text: str) -> tuple[str, list[str]] | None:
     """A text of several lines as a literal block: its mark and its lines; None when a block cannot hold it safely."""
     body = text.removesuffix("\n")

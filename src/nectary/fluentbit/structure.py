@@ -32,6 +32,8 @@ _FLAT_LISTS = {
 TOP_WORDS = frozenset({"env", "includes", "service", "customs", "pipeline", "plugins", "extensions", *_FLAT_LISTS})
 """The top-level keys that mean something; any other is a section that Fluent Bit keeps and ignores."""
 _GROUPS = {Kind.MULTILINE_PARSER: ("rules", "rule"), Kind.UPSTREAM: ("nodes", "node")}
+STRUCTURED = ("processors", "routes")
+"""Options whose lists and maps are kept as they are; all others take lists of scalars, and maps become groups."""
 SIGNALS = ("logs", "metrics", "traces")
 """The signals a processor list may be for; Fluent Bit 5.1.1 refuses `profiles` here."""
 
@@ -158,7 +160,8 @@ class Tree:
         return found
 
     def _plugins(self, kind: Kind, key: Scalar, value: Node) -> None:
-        file, names = self.file, self.names
+        # A named tuple's own constructor is a Python function around this one, and costs twice as much.
+        file, names, made = self.file, self.names, tuple.__new__
         for item in self._maps(key, value):
             properties: list[Property] = []
             groups: list[Group] = []
@@ -169,7 +172,8 @@ class Tree:
                 word, text = names.get(name.text), entry.text
                 # The common property is made here and not by a call: a large file has many thousands of them.
                 if word and text and text[0] not in BLANKS and text[-1] not in BLANKS:
-                    properties.append(Property(name.text, word, text, file, name.line, name.column, entry.line, entry.column))
+                    place = (file, name.line, name.column, entry.line, entry.column)
+                    properties.append(made(Property, (name.text, word, text, *place, None, -1)))
                 else:
                     prop = self._property(name, entry)
                     if prop is not None:
@@ -179,7 +183,7 @@ class Tree:
     def _plugin_nested(
         self, kind: Kind, name: Scalar, entry: ListNode | MapNode, properties: list[Property], groups: list[Group]
     ) -> None:
-        structured = name.text in ("processors", "routes")
+        structured = name.text in STRUCTURED
         if structured or (kind is Kind.INPUT and name.text == "telemetry" and isinstance(entry, MapNode)):
             if name.text == "processors":
                 self._check_processors(entry)

@@ -1,5 +1,6 @@
 """The edits of a YAML or JSON text: one scalar, one pair of a map, one entry of a list, in block or in flow style."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from nectary.fluentbit.reading import Reading, folded
 from nectary.fluentbit.write import json_text, option_text, yaml_lines
 
 Edits = list[tuple[int, int, str]]
+_PROPERTIES = re.compile(r"(?:[!&]\S*\s+)*")
+_COLON = re.compile(r"\s*:")
 _WORDS = {Kind.INPUT: "inputs", Kind.FILTER: "filters", Kind.OUTPUT: "outputs"}
 
 
@@ -34,8 +37,8 @@ class Tree:
             node = node.items[prop.item]
         text = _scalar(source, value)
         if node.end <= node.start:
-            colon = source.text.index(":", key.end) + 1
-            return [(colon, colon, f" {text}")]
+            at, colon = _behind_key(source.text, key)
+            return [(at, at, f"{colon} {text}")]
         return [(node.start, _end(source.text, node), text)]
 
     @staticmethod
@@ -153,19 +156,24 @@ def _scalar(source: Source, value: str) -> str:
 
 
 def _flow(source: Source, node: Node) -> bool:
-    return source.text[node.start : node.start + 1] in ("{", "[")
+    return _sign(source.text, node) in ("{", "[")
+
+
+def _sign(text: str, node: Node) -> str:
+    """The character a value starts with, behind its tag and anchor."""
+    found = _PROPERTIES.match(text, node.start)
+    at = found.end() if found else node.start
+    return text[at : at + 1]
 
 
 def _end(text: str, node: Node) -> int:
     """Where a node really ends: a block scalar's own end is behind its last line end."""
-    return (
-        node.start + len(text[node.start : node.end].rstrip()) if text[node.start : node.start + 1] in ("|", ">") else node.end
-    )
+    return node.start + len(text[node.start : node.end].rstrip()) if _sign(text, node) in ("|", ">") else node.end
 
 
 def _deep_end(text: str, node: Node) -> int:
     """The end of a pair's value or of a list entry, block scalars at its end included."""
-    while not isinstance(node, Scalar) and text[node.start : node.start + 1] not in ("{", "["):
+    while not isinstance(node, Scalar) and _sign(text, node) not in ("{", "["):
         node = node.items[-1] if isinstance(node, ListNode) else node.pairs[-1][1]
     return _end(text, node)
 
@@ -207,7 +215,7 @@ def _add_pair(source: Source, node: MapNode, key: str, value: Node) -> Edits:
 def _remove_pair(source: Source, node: MapNode, number: int) -> Edits:
     text = source.text
     key, value = node.pairs[number]
-    end = _deep_end(text, value) if value.end > value.start else text.index(":", key.end) + 1
+    end = _deep_end(text, value) if value.end > value.start else _behind_key(text, key)[0]
     if len(node.pairs) == 1:
         return [(node.start, node.end if _flow(source, node) else end, "{}")]
     if _flow(source, node):
@@ -223,7 +231,13 @@ def _remove_pair(source: Source, node: MapNode, number: int) -> Edits:
 
 def _value_end(text: str, pair: tuple[Scalar, Node]) -> int:
     key, value = pair
-    return value.end if value.end > value.start else text.index(":", key.end) + 1
+    return value.end if value.end > value.start else _behind_key(text, key)[0]
+
+
+def _behind_key(text: str, key: Scalar) -> tuple[int, str]:
+    """Where an empty value's text goes, and the colon it needs first: in flow style a key may stand alone."""
+    found = _COLON.match(text, key.end)
+    return (found.end(), "") if found else (key.end, ":")
 
 
 def _next_line(text: str, place: int) -> int:

@@ -6,6 +6,7 @@ document must fit the format (`fit.fit`); `convert` reads what was written again
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import groupby
 
 from nectary.fluentbit import meaning
 from nectary.fluentbit.document import (
@@ -20,10 +21,11 @@ from nectary.fluentbit.document import (
     Property,
     Scalar,
     Section,
+    Variable,
 )
-from nectary.fluentbit.quoting import json_string, yaml_block, yaml_string
-from nectary.fluentbit.reading import folded
-from nectary.fluentbit.structure import option_name
+from nectary.fluentbit.quoting import comment, json_string, yaml_block, yaml_string
+from nectary.fluentbit.reading import BLANKS, folded
+from nectary.fluentbit.structure import STRUCTURED, option_name
 
 Comments = dict[int, list[str]]
 """Comment texts by the line of the piece they speak of (comments.by_line)."""
@@ -54,7 +56,7 @@ _CANONICAL = re.compile(r"true|false|0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,9}
 
 def write(document: Document, format: Format, comments: Comments | None = None) -> str:
     """The document as text of a format, ending in a line end (an empty classic document is "")."""
-    notes = comments or {}
+    notes = {line: [comment(text) for text in texts] for line, texts in (comments or {}).items()}
     if format is Format.CLASSIC:
         return _classic(document, notes)
     tree = tree_of(document)
@@ -147,10 +149,17 @@ def _line(file: str, line: int, main: str) -> int:
     return line if file == main else 0
 
 
+def is_plain(variable: Variable) -> bool:
+    """Whether its value, or its uri as a value, says it all: Fluent Bit takes a value that starts with file:// for a uri."""
+    if not variable.uri:
+        return not variable.value.startswith("file://")
+    return variable.uri.startswith("file://") and variable.value in ("", variable.uri)
+
+
 def _env(document: Document) -> Node:
-    """A map; or a list when one has a refresh interval, which only a list can hold."""
+    """A map; or a list when one has a refresh interval or a value and a uri, which only a list can hold."""
     main = document.file
-    if not any(variable.refresh for variable in document.variables):
+    if not any(one.refresh or not is_plain(one) for one in document.variables):
         pairs = (
             (_word(one.name, _line(one.file, one.line, main)), option_text(one.value or one.uri)) for one in document.variables
         )
@@ -158,8 +167,9 @@ def _env(document: Document) -> Node:
     items = []
     for one in document.variables:
         line = _line(one.file, one.line, main)
-        words = [("name", one.name), ("uri" if one.uri else "value", one.uri or one.value), ("refresh_interval", one.refresh)]
-        entry = tuple((_word(key, line), option_text(text)) for key, text in words if text or key == "value")
+        value = "" if one.value == one.uri else one.value
+        words = [("name", one.name), ("value", value), ("uri", one.uri), ("refresh_interval", one.refresh)]
+        entry = tuple((_word(key, line), option_text(text)) for key, text in words if text)
         items.append(MapNode(entry, line, 0))
     return ListNode(tuple(items), 0, 0)
 
@@ -197,7 +207,7 @@ def _group_line(group: Group, main: str) -> int:
 
 
 def _key(prop: Property, main: str) -> Scalar:
-    written = prop.key.strip()
+    written = prop.key.strip(BLANKS)
     return _word(written if option_name(written) == prop.name else prop.name, _line(prop.file, prop.line, main))
 
 
@@ -210,24 +220,25 @@ def _flat(properties: Iterable[Property], main: str) -> Iterable[tuple[Scalar, N
 def _repeats(section: Section, main: str) -> list[tuple[Scalar, Node]]:
     """A plugin's properties: what repeats in a row becomes a list, which Fluent Bit reads as the same."""
     pairs: list[tuple[Scalar, Node]] = []
-    run: list[Property] = []
-    for prop in (*section.properties, None):
-        if run and (prop is None or prop.name != run[0].name or prop.nested is not None):
-            value: Node = option_text(run[0].value)
-            if len(run) > 1 or run[0].value != run[0].value.strip():
-                # A list's items are not trimmed, so blanks at the ends need one even for a single value.
-                lines = [_line(one.file, one.value_line if one.item >= 0 else one.line, main) for one in run]
-                value = ListNode(tuple(option_text(one.value, line) for one, line in zip(run, lines, strict=True)), 0, 0)
-            pairs.append((_key(run[0], main), value))
-            run = []
-        if prop is None:
-            break
-        if prop.nested is not None:
-            nested = prop.nested
-            pairs.append((_key(prop, main), nested if prop.name != "processors" else _processors(nested)))
+    for (name, nested), found in groupby(section.properties, lambda prop: (prop.name, prop.nested is not None)):
+        run = list(found)
+        if nested:
+            pairs += [(_key(prop, main), _nested(prop)) for prop in run]
+        elif name in (*STRUCTURED, "name") or (len(run) == 1 and run[0].value == run[0].value.strip(BLANKS)):
+            # A list under `processors` or `routes` would be read as structure, and one of names as a single name with blanks
+            # (flb_cf_section_property_get_string), so these words are repeated instead.
+            pairs += [(_key(prop, main), option_text(prop.value)) for prop in run]
         else:
-            run.append(prop)
+            # A list's items are not trimmed, so blanks at the ends need one even for a single value.
+            lines = [_line(one.file, one.value_line if one.item >= 0 else one.line, main) for one in run]
+            items = tuple(option_text(one.value, line) for one, line in zip(run, lines, strict=True))
+            pairs.append((_key(run[0], main), ListNode(items, 0, 0)))
     return pairs
+
+
+def _nested(prop: Property) -> Node:
+    assert prop.nested is not None
+    return _processors(prop.nested) if prop.name == "processors" else prop.nested
 
 
 def _processors(node: Node) -> Node:

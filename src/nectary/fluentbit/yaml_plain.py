@@ -63,7 +63,8 @@ class _Lines:
         self.top: _Open | None = None
 
     def read(self, text: str) -> MapNode | None:
-        match, offset = _LINE.match, self.offset
+        # A named tuple's own constructor is a Python function around this one, and costs twice as much.
+        match, offset, made = _LINE.match, self.offset, tuple.__new__
         for number, line in enumerate(text.split("\n"), 1):
             found = match(line)
             if found is None:
@@ -83,7 +84,7 @@ class _Lines:
                         return None
                 start = offset + column - 1
                 end = start + len(key)
-                name = Scalar(key, True, number, column, start, end)
+                name = made(Scalar, (key, True, number, column, start, end))
                 if gap is None:
                     top.waiting = name
                 else:
@@ -91,9 +92,9 @@ class _Lines:
                     at = column + 1 + len(key) + len(gap)
                     if plain is not None:
                         plain = plain.rstrip(" ")
-                        value = Scalar(plain, True, number, at, end, end + len(plain))
+                        value = made(Scalar, (plain, True, number, at, end, end + len(plain)))
                     else:
-                        value = Scalar(quoted[1:-1], False, number, at, end, end + len(quoted))
+                        value = made(Scalar, (quoted[1:-1], False, number, at, end, end + len(quoted)))
                     top.pairs.append((name, value))
             elif item is not None and (dash is None or not self._item(len(indent) + 1, number, offset, item, len(dash))):
                 return None
@@ -163,6 +164,19 @@ class _Lines:
 
     def _entry(self, column: int, number: int, offset: int) -> bool:
         """Make the list whose dashes stand at this column the innermost open one, opening it if a key waits for its value."""
+        stack = self.stack
+        if (
+            len(stack) > 1
+            and (last := stack[-1]).pairs
+            and (around := stack[-2]).is_list
+            and last.waiting is None
+            and (around.column == column)
+        ):
+            # The common case in one step: the map of the last entry ends and the next entry follows.
+            stack.pop()
+            around.items.append(MapNode(tuple(last.pairs), last.line, last.column, last.start, last.pairs[-1][1].end))
+            self.top = around
+            return True
         while self.top is not None and self.top.column > column:
             if len(self.stack) == 1:
                 return False
