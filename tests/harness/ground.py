@@ -7,17 +7,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from httpx import Response
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, literal, select, union_all
 
 from nectary.caller import PERMISSIONS, Kind
 from nectary.db import tables
+from nectary.edge.callers import May
 from nectary.resources import memberships, sessions, tokens, users
 from nectary.resources.tokens import NewToken
 from tests.harness import agent_asks, bodies
 from tests.harness.operations import Operation, operations, table_named, table_of
 from tests.harness.world import Http, World
 
-HEADERS = {Kind.USER: "Authorization", Kind.PROJECT_TOKEN: "X-Project-Token", Kind.AGENT: "X-Agent-Token"}
+_SPELLED = {"user": "Authorization", "core instance token": "X-Aggregator-Token"}
+HEADERS = {kind: _SPELLED.get(kind, "-".join(("X", *kind.title().split()))) for kind in Kind}
 _numbers = itertools.count(1)
 _LEAST = {"memberships": 1, "environments": 1, "tokens": 1}  # what a new project has of itself, and must keep
 _DAY = timedelta(days=1)
@@ -46,6 +48,7 @@ class Ground:
     operations: list[Operation]
     project_id: str = ""
     shown: dict[Kind, str] = field(default_factory=dict)  # kind -> the value of its header
+    refusals: dict[str, str] = field(default_factory=dict)  # operation -> what it last said, for those that look into it
     agent_id: str = ""  # whose token is shown
     _made: dict[str, frozenset[str]] = field(default_factory=dict)  # operation -> the tables that it filled
 
@@ -55,7 +58,7 @@ class Ground:
         """Make a project if there is none, and then one of everything that its operations can make."""
         if not await self._there(tables.projects, self.project_id):
             await self._new_project()
-        if await self._count(tables.memberships) <= 1:
+        if tables.memberships.name not in await self._kinds_of_things():
             await self.member(["read:*"])
         if (await self.known())("agents") != self.agent_id or not self.agent_id:
             await self._register()
@@ -63,7 +66,7 @@ class Ground:
         while before != (now := await self._kinds_of_things()):
             before = now
             for operation in self.operations:
-                if operation.method == "POST" and operation.guard is not None and operation.kinds and operation.parameters:
+                if operation.method == "POST" and isinstance(operation.guard, May):
                     await self._try(operation)
 
     async def _new_project(self) -> None:
@@ -88,24 +91,22 @@ class Ground:
         before = await self._kinds_of_things()
         if operation.id in self._made and self._made[operation.id] <= before:
             return
-        for body in bodies.candidates(operation, known):
+        for body in itertools.islice(bodies.candidates(operation, known), 2):
             answer = await self.ask(operation, Asked(self.path(operation, known), self.query(operation, known), body))
+            self.refusals[operation.id] = f"{answer.status_code} {answer.text[:200]} for {str(body)[:300]}"
             if answer.is_success:
                 self._made[operation.id] = await self._kinds_of_things() - before or before
                 return
 
     async def _kinds_of_things(self) -> frozenset[str]:
         """The tables that hold something of the project beyond what a new project has."""
-        found = set()
-        for table in tables.metadata.tables.values():
-            if "project_id" in table.c and await self._count(table) > _LEAST.get(table.name, 0):
-                found.add(table.name)
-        return frozenset(found)
-
-    async def _count(self, table: Table) -> int:
+        owned = [table for table in tables.metadata.tables.values() if "project_id" in table.c]
+        id = UUID(self.project_id)
+        counted = [select(literal(table.name).label("name"), func.count().label("many")).select_from(table) for table in owned]
+        here = [query.where(table.c.project_id == id) for query, table in zip(counted, owned, strict=True)]
         async with self.world.context.database.read() as tx:
-            query = select(func.count()).select_from(table).where(table.c.project_id == UUID(self.project_id))
-            return int((await tx.execute(query)).scalar_one())
+            rows = (await tx.execute(union_all(*here))).all()
+        return frozenset(row.name for row in rows if row.many > _LEAST.get(row.name, 0))
 
     async def _there(self, table: Table, id: str) -> bool:
         if not id:
@@ -156,7 +157,7 @@ class Ground:
                 id = str(uuid4())
             else:
                 found = known(table.name)
-                assert found is not None, f"{operation}: there is no row of {table.name}; make one in furnish()"
+                assert found is not None, f"{operation}: there is no row of {table.name}; asked {self.refusals}"
                 id = found
             path = path.replace(f"{{{name}}}", id)
         return path
@@ -221,9 +222,6 @@ def _agent_ask(operation: Operation) -> agent_asks.AgentAsk:
 
 
 async def break_ground(world: World) -> Ground:
-    app: Any = world.app
-    while not hasattr(app, "openapi"):
-        app = app.app
-    ground = Ground(world, operations(app))
+    ground = Ground(world, operations())
     await ground.furnish()
     return ground
