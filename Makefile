@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test contract crash check fmt docs bench package
+.PHONY: help run test contract crash fuzz check fmt docs bench package
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,7 @@ help:
 	@echo "test     run every test (SQLite, and PostgreSQL where its programs are found)"
 	@echo "contract run the vendor's contract test with as many examples as the vendor (minutes)"
 	@echo "crash    kill -9 the server two hundred times while it writes (minutes)"
+	@echo "fuzz     throw changed configurations at the engine for SECONDS (600)"
 	@echo "check    lint, types, import layers"
 	@echo "fmt      format and sort imports"
 	@echo "docs     write the documents that come from the code: OpenAPI, permissions, compatibility"
@@ -37,6 +38,9 @@ contract: $(VENV)/.synced
 
 crash: $(VENV)/.synced
 	CRASH_ROUNDS=200 $(BIN)/pytest -rP tests/test_crash.py $(ARGS)
+
+fuzz: $(VENV)/.synced
+	$(BIN)/python -m benchmarks.fuzz_config --seconds $(or $(SECONDS),600) $(ARGS)
 
 check: $(VENV)/.synced
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""`make bench`: each figure is a ratio to the bare server, the median of alternating rounds."""
+"""`make bench`: figures are ratios, the server's to a bare one (median of alternating rounds), the engine's to a dry run."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import load, servers
+from benchmarks import config_engine, load, servers
 from benchmarks.servers import Running
 
 BODY = Path(__file__).parents[1] / "tests/captures/metrics/agent_first.msgpack"
@@ -70,6 +70,8 @@ def main() -> None:
         loaded = psutil.Process(server.pid).memory_info().rss / 2**20
     print(f"{'(c) from process start to /healthz, first start':<44} {statistics.median(starts):5.2f} s   aim <= 1.5")
     print(f"{'(d) memory at rest':<44} {at_rest:5.0f} MB  aim <= 150; {loaded:.0f} MB after the above")
+    print("(e) reading and checking a configuration, to the whole `fluent-bit --dry-run`   aim <= 1")
+    config_engine.main()
 
 
 main()

@@ -1,14 +1,19 @@
-"""No input raises anything but the engine's own error, whatever is read prints back, and time grows with the size only."""
+"""No input raises anything but the engine's own error, whatever is read prints back, and work grows with the size only.
 
-import time
+No test measures time: pytest's limit ends one that does not come to an end, and work is counted in calls.
+"""
+
+import sys
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nectary.fluentbit import convert, diff, formats, graph, meaning, ports, references, targets
-from nectary.fluentbit.document import ConfigError, Document, Format, Limits
+from nectary.fluentbit.document import ConfigError, Document, Format
 
 PIECES = [
     *(
@@ -134,21 +139,16 @@ HOSTILE: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("format", list(Format))
 @pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_ten_million_hostile_characters_end_with_a_finding_at_once(name: str, format: Format) -> None:
+def test_ten_million_hostile_characters_end_with_a_finding(name: str, format: Format) -> None:
     text = HOSTILE[name]()
-    started = time.perf_counter()
     with pytest.raises(ConfigError, match="larger than"):
         formats.parse(text, "main", format)
-    assert time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize("format", list(Format))
 @pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_the_time_for_hostile_text_within_the_limit_is_bounded(name: str, format: Format) -> None:
-    text = HOSTILE[name]()[:1_000_000]
-    started = time.perf_counter()
-    read(text, format)
-    assert time.perf_counter() - started < 10
+def test_hostile_text_within_the_limit_is_read_or_refused(name: str, format: Format) -> None:
+    read(HOSTILE[name]()[:1_000_000], format)
 
 
 def test_deep_values_are_refused_and_do_not_end_the_process() -> None:
@@ -163,22 +163,32 @@ def test_deep_values_are_refused_and_do_not_end_the_process() -> None:
         formats.parse('{"a": ' * 5000, "main", Format.JSON)
 
 
-def test_the_time_grows_with_the_size_and_not_faster() -> None:
+def calls_of(work: Callable[[], object]) -> int:
+    """How many functions, of Python and of C, the work calls."""
+    count = 0
+
+    def profile(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_the_work_grows_with_the_size_and_not_faster(form: Format) -> None:
     section = {
         Format.CLASSIC: "[INPUT]\n    name dummy\n    tag x\n",
         Format.YAML: "    - name: dummy\n      tag: x\n",
         Format.JSON: '{"name": "dummy", "tag": "x"},\n',
-    }
-    head = {Format.CLASSIC: "", Format.YAML: "pipeline:\n  inputs:\n", Format.JSON: '{"pipeline": {"inputs": [\n'}
-    tail = {Format.CLASSIC: "", Format.YAML: "", Format.JSON: '{"name": "x"}]}}'}
-    for form in Format:
-        seconds = []
-        for count in (1000, 8000):
-            text = head[form] + section[form] * count + tail[form]
-            runs = []
-            for _ in range(3):
-                started = time.perf_counter()
-                formats.parse(text, "main", form, limits=Limits())
-                runs.append(time.perf_counter() - started)
-            seconds.append(min(runs))
-        assert seconds[1] < 8 * seconds[0] * 3
+    }[form]
+    head = {Format.CLASSIC: "", Format.YAML: "pipeline:\n  inputs:\n", Format.JSON: '{"pipeline": {"inputs": [\n'}[form]
+    tail = {Format.CLASSIC: "", Format.YAML: "", Format.JSON: '{"name": "x"}]}}'}[form]
+    formats.parse(head + section + tail, "main", form)  # what is made once is made now
+    small, large = (calls_of(partial(formats.parse, head + section * count + tail, "main", form)) for count in (500, 4000))
+    assert 500 < small < large < 8.1 * small

@@ -1,12 +1,13 @@
 """The command line: the whole tree on one screen, one file a verb."""
 
+import io
 import sys
 from typing import Annotated
 
 import typer
 
 import nectary
-from nectary.cli import get, serve
+from nectary.cli import configs, get, rules, schemas, serve
 from nectary.client import Refused, Unreachable
 from nectary.errors import Unstartable
 
@@ -18,6 +19,9 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(get.app, name="get")
+app.add_typer(configs.app, name="config")
+app.add_typer(schemas.app, name="schema")
+app.add_typer(rules.app, name="rules")
 
 
 @app.command()
@@ -28,6 +32,9 @@ def version(short: Annotated[bool, typer.Option("--short", help="The number alon
 
 def main() -> None:
     """Run a command. What went wrong is one sentence on standard error, and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names from files need not fit the terminal's encoding
     try:
         app()
     except (Unstartable, Refused, Unreachable) as error:

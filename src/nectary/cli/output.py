@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import typer
@@ -35,13 +35,13 @@ def show(things: Sequence[Any], columns: Sequence[Column], form: Format) -> None
 
 
 def _table(things: Sequence[Any], columns: Sequence[Column]) -> None:
-    rows = [[column.title for column in columns], *([_plain(column.text(thing)) for column in columns] for thing in things)]
+    rows = [[column.title for column in columns], *([plain(column.text(thing)) for column in columns] for thing in things)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without control characters: a name must not move the cursor of whoever lists it."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
@@ -55,3 +55,12 @@ def age(moment: datetime | None) -> str:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
     return f"{int(seconds)}s"
+
+
+def stop(sentence: str, code: int = 2) -> NoReturn:
+    """End the command with one sentence on standard error. Code 2: it was asked wrongly; 1: what was asked for is not so."""
+    typer.echo(f"nectary: {plain(sentence[:_LONGEST_SENTENCE])}", err=True)
+    raise typer.Exit(code)
+
+
+_LONGEST_SENTENCE = 1000
