@@ -273,6 +273,17 @@ async def test_a_quota_says_its_limit_and_what_is_left(make_settings: Callable[.
     await world.context.database.close()
 
 
+async def test_agents_beyond_the_quota_are_refused_and_those_known_are_not(make_settings: Callable[..., Settings]) -> None:
+    world = await open_world(make_settings(quota_agents=1))
+    body = {"name": "edge", "machineID": "m", "type": "fluentbit", "version": "5.1.1", "rawConfig": ""}
+    await world.machine.ask("POST", "/v1/agents", 201, json=body)
+    await world.machine.ask("POST", "/v1/agents", 201, json=body)
+    other = body | {"machineID": "other"}
+    refusal = await world.machine.refused("POST", "/v1/agents", 403, "agents quota exceeded", json=other)
+    assert (refusal["quotaLimit"], refusal["quotaRemaining"]) == (1, 0)
+    await world.context.database.close()
+
+
 async def test_the_systems_own_pipelines_take_no_room(make_settings: Callable[..., Settings]) -> None:
     world = await open_world(make_settings(quota_pipelines=1))
     made = await make(world, addHealthCheckPipeline=True, clusterLogging=True)

@@ -8,6 +8,7 @@ import pytest
 
 from nectary import sealing
 from tests.harness.pipelines import CLASSIC, core_instance, encoded, one, pipeline
+from tests.harness.queries import counted
 from tests.harness.world import World
 
 FIVE_OUTPUTS = """
@@ -365,3 +366,17 @@ async def test_strangers_find_no_pipelines(world: World) -> None:
         "POST", f"/v1/aggregators/{ci['id']}/pipelines", 404, "aggregator not found", json={"rawConfig": CLASSIC}
     )
     await world.machine.refused("GET", "/v1/aggregator_pipelines/nope", 422, "invalid pipeline ID")
+
+
+async def test_a_list_costs_the_same_statements_however_long_it_is(world: World) -> None:
+    ci = await core_instance(world)
+    path = f"/v1/core_instances/{ci['id']}/pipelines?include=ports,files,secrets&config_format=yaml"
+    costs = []
+    for _ in range(3):
+        await pipeline(world, ci["id"], rawConfig=FIVE_OUTPUTS, secrets=[{"key": "k", "value": "YQ=="}])
+        with counted() as statements:
+            await world.machine.ask("GET", path, 200)
+        costs.append(len(statements))
+    assert costs[0] == costs[1] == costs[2]
+    # The core instance, the rows, their count, config sections, ports, files and secrets.
+    assert len([each for each in statements if each.startswith("SELECT") and "pipelines" in each]) <= 7

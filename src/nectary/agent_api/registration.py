@@ -42,7 +42,7 @@ async def register(request: Request) -> Response:
     report = await _report(request)
     here = context.of(request)
     async with here.database.write() as tx:
-        registered = await agents.register(tx, caller, report)
+        registered = await agents.register(tx, caller, report, quota=here.settings.quota_agents)
         await _audit(tx, request, caller, 201)
     here.measures.registrations.inc()
     said = {

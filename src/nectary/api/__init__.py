@@ -13,6 +13,7 @@ from nectary.api import (
     core_instance_files,
     core_instance_secrets,
     core_instances,
+    docs,
     environments,
     fleet_files,
     fleets,
@@ -91,4 +92,5 @@ ROUTES = (
     processing_rule_templates.router,
     config_validation.router,
     aws_marketplace.router,
+    docs.router,
 )

@@ -278,6 +278,7 @@ core_instances = Table(
     _at("updated_at"),
     UniqueConstraint("environment_id", "name"),
     Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "name"),
 )
 
 resource_profiles = Table(
@@ -301,6 +302,7 @@ resource_profiles = Table(
     _at("updated_at"),
     UniqueConstraint("core_instance_id", "name"),
     Index(None, "core_instance_id", "created_at", "id"),
+    Index(None, "project_id", "name"),
 )
 
 cluster_objects = Table(
@@ -315,6 +317,7 @@ cluster_objects = Table(
     _at("updated_at"),
     UniqueConstraint("core_instance_id", "kind", "name"),
     Index(None, "core_instance_id", "created_at", "id"),
+    Index(None, "project_id", "name"),
 )
 
 
@@ -333,6 +336,7 @@ def _files(name: str, owner: str, *more: Column[object]) -> Table:
         _at("updated_at"),
         UniqueConstraint(f"{owner.removesuffix('s')}_id", "name"),
         Index(None, f"{owner.removesuffix('s')}_id", "created_at", "id"),
+        Index(None, "project_id"),
     )
 
 
@@ -349,6 +353,7 @@ def _secrets(name: str, owner: str) -> Table:
         _at("updated_at"),
         UniqueConstraint(f"{owner.removesuffix('s')}_id", "key"),
         Index(None, f"{owner.removesuffix('s')}_id", "created_at", "id"),
+        Index(None, "project_id", "key"),
     )
 
 
@@ -368,6 +373,7 @@ def _checks(name: str, owner: str) -> Table:
         _at("updated_at"),
         UniqueConstraint(f"{owner.removesuffix('s')}_id", "protocol", "host", "port"),
         Index(None, f"{owner.removesuffix('s')}_id", "created_at", "id"),
+        Index(None, "project_id"),
     )
 
 
@@ -394,6 +400,8 @@ ingest_checks = Table(
     _at("updated_at"),
     UniqueConstraint("core_instance_id", "config_section_id"),
     Index(None, "core_instance_id", "created_at", "id"),
+    Index(None, "config_section_id"),
+    Index(None, "project_id"),
 )
 
 saml_mappings = Table(

@@ -17,7 +17,7 @@ from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Forbidden, Gone, Invalid, Unauthenticated
 from nectary.metrics import store
-from nectary.resources import environments
+from nectary.resources import environments, quotas
 from nectary.resources.names import HOSTNAME
 from nectary.shape import Page, Patch, Says, Shape, Time
 
@@ -129,8 +129,9 @@ class AgentPatch(Patch):
 # -- The agent's own side --------------------------------------------------------------------------------------------------
 
 
-async def register(tx: WriteTx, caller: Caller, report: Report) -> Registered:
-    """Find or make the agent of this machine. The same machine is the same agent, and its token stays good.
+async def register(tx: WriteTx, caller: Caller, report: Report, *, quota: int = 0) -> Registered:
+    """Find or make the agent of this machine. The same machine is the same agent, and its token stays good. A new one counts
+    for the project's quota; raises Forbidden when that is full.
 
     Fluent Bit registers at every start and after every reload (custom_calyptia), so most calls change little.
     """
@@ -138,6 +139,7 @@ async def register(tx: WriteTx, caller: Caller, report: Report) -> Registered:
     query = select(agents).where(statements.visible(agents, caller), agents.c.machine_id == report.machine_id)
     row = (await tx.execute(query)).one_or_none()
     if row is None:
+        await quotas.require_room(tx, caller.project_id, agents, quota, "agents quota exceeded")
         row = await _insert(tx, caller.project_id, uuid4(), report)
     else:
         row = await _update(tx, row, report)

@@ -190,10 +190,12 @@ async def _page(
     counted: bool,
 ) -> Page[Pipeline]:
     """Pipelines that fulfil some conditions, and what is asked to go with them: one query for each kind of that."""
-    found: Page[Row[Any]] = await statements.page(
-        tx, _listed(caller).where(*those), pipelines, lambda row: row, last=last, before=before, counted=counted
-    )
-    return Page(await _shown(tx, found.items, asked, refuse=False), found.cursor, found.count)
+    query = _listed(caller).where(*those)
+    found: Page[Row[Any]] = await statements.page(tx, query, pipelines, lambda row: row, last=last, before=before)
+    # Counted without all that is joined for showing: every pipeline has each of that once.
+    plain = select(pipelines.c.id).where(statements.visible(pipelines, caller), *those)
+    count = await statements.count(tx, plain) if counted else None
+    return Page(await _shown(tx, found.items, asked, refuse=False), found.cursor, count)
 
 
 async def _shown(tx: ReadTx, rows: Sequence[Row[Any]], asked: Asked, *, refuse: bool) -> list[Pipeline]:

@@ -94,6 +94,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
     op.create_index(
         op.f("ix_core_instances_project_id_created_at_id"), "core_instances", ["project_id", "created_at", "id"], unique=False
     )
+    op.create_index(op.f("ix_core_instances_project_id_name"), "core_instances", ["project_id", "name"], unique=False)
     op.create_table(
         "fleet_files",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -135,6 +136,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         ["core_instance_id", "created_at", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_cluster_objects_project_id_name"), "cluster_objects", ["project_id", "name"], unique=False)
     op.create_table(
         "core_instance_checks",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -171,6 +173,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         ["core_instance_id", "created_at", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_core_instance_checks_project_id"), "core_instance_checks", ["project_id"], unique=False)
     op.create_table(
         "core_instance_files",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -199,6 +202,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         ["core_instance_id", "created_at", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_core_instance_files_project_id"), "core_instance_files", ["project_id"], unique=False)
     op.create_table(
         "core_instance_secrets",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -225,6 +229,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         "core_instance_secrets",
         ["core_instance_id", "created_at", "id"],
         unique=False,
+    )
+    op.create_index(
+        op.f("ix_core_instance_secrets_project_id_key"), "core_instance_secrets", ["project_id", "key"], unique=False
     )
     op.create_table(
         "resource_profiles",
@@ -259,6 +266,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         ["core_instance_id", "created_at", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_resource_profiles_project_id_name"), "resource_profiles", ["project_id", "name"], unique=False)
     op.create_table(
         "pipelines",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -357,6 +365,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         ["pipeline_id", "created_at", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_pipeline_checks_project_id"), "pipeline_checks", ["project_id"], unique=False)
     op.create_table(
         "pipeline_cluster_objects",
         sa.Column("pipeline_id", sa.Uuid(), nullable=False),
@@ -471,6 +480,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
         ["pipeline_id", "created_at", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_pipeline_secrets_project_id_key"), "pipeline_secrets", ["project_id", "key"], unique=False)
     op.create_table(
         "processing_rules",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -587,6 +597,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
     op.create_index(
         op.f("ix_pipeline_files_pipeline_id_created_at_id"), "pipeline_files", ["pipeline_id", "created_at", "id"], unique=False
     )
+    op.create_index(op.f("ix_pipeline_files_project_id"), "pipeline_files", ["project_id"], unique=False)
     op.create_table(
         "pipeline_statuses",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -663,12 +674,14 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after another
             "core_instance_id", "config_section_id", name=op.f("uq_ingest_checks_core_instance_id_config_section_id")
         ),
     )
+    op.create_index(op.f("ix_ingest_checks_config_section_id"), "ingest_checks", ["config_section_id"], unique=False)
     op.create_index(
         op.f("ix_ingest_checks_core_instance_id_created_at_id"),
         "ingest_checks",
         ["core_instance_id", "created_at", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_ingest_checks_project_id"), "ingest_checks", ["project_id"], unique=False)
     op.create_table(
         "pipeline_config_sections",
         sa.Column("pipeline_id", sa.Uuid(), nullable=False),
