@@ -31,6 +31,7 @@ MEANINGS: dict[str, Callable[[int], Any]] = {
     "version": lambda n: "5.1.1",
     "type": lambda n: "fluentbit",
     "tags": lambda n: [f"tag-{n}"],
+    "plugins": lambda n: ["dummy.0"],
     "properties": lambda n: [{"key": "name", "value": "dummy"}],
     "key": lambda n: f"key_{n}",
 }
@@ -118,13 +119,17 @@ def whole(operation: Operation, known: Known) -> Any:
 
 
 def candidates(operation: Operation, known: Known) -> Iterator[Any]:
-    """Bodies that may be taken, best first: whole, bare, and bare with one optional field each."""
+    """Bodies that may be taken: whole, with what has a meaning here, bare, then bare with one optional field each."""
     if operation.body is None:
         yield None
         return
     yield whole(operation, known)
-    yield example(operation.body, operation.schemas, known, optional=False)
     schema = resolved(operation.body, operation.schemas)
+    bare = example(operation.body, operation.schemas, known, optional=False)
+    meant = {key: inner for key, inner in schema.get("properties", {}).items() if key in MEANINGS}
+    if isinstance(bare, dict) and meant.keys() - bare.keys():
+        yield {**bare, **{key: example(inner, operation.schemas, known, name=key) for key, inner in meant.items()}}
+    yield example(operation.body, operation.schemas, known, optional=False)
     for key, inner in schema.get("properties", {}).items():
         if key not in schema.get("required", []):
             bare = example(operation.body, operation.schemas, known, optional=False)

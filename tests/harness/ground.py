@@ -91,7 +91,7 @@ class Ground:
         before = await self._kinds_of_things()
         if operation.id in self._made and self._made[operation.id] <= before:
             return
-        for body in itertools.islice(bodies.candidates(operation, known), 2):
+        for body in itertools.islice(bodies.candidates(operation, known), 3):
             answer = await self.ask(operation, Asked(self.path(operation, known), self.query(operation, known), body))
             self.refusals[operation.id] = f"{answer.status_code} {answer.text[:200]} for {str(body)[:300]}"
             if answer.is_success:
@@ -152,9 +152,8 @@ class Ground:
         path = operation.path
         for name in operation.parameters:
             table = table_of(operation, name)
-            if table is None:  # the agents' routes are ahead of what they are about
-                assert operation.guard is None, f"{operation}: no table is known for {{{name}}}"
-                id = str(uuid4())
+            if table is None:
+                id = self._word(operation, name, known)
             else:
                 found = known(table.name)
                 assert found is not None, f"{operation}: there is no row of {table.name}; asked {self.refusals}"
@@ -162,12 +161,21 @@ class Ground:
             path = path.replace(f"{{{name}}}", id)
         return path
 
+    def _word(self, operation: Operation, parameter: str, known: bodies.Known) -> str:
+        """What stands in a path where no row is named: a word of its schema, or what the agents' routes are ahead of."""
+        said = [one for one in operation.said.get("parameters", []) if (one["in"], one["name"]) == ("path", parameter)]
+        if not said:
+            return str(uuid4())
+        assert "uuid" not in str(said[0]["schema"]), f"{operation}: no table is known for {{{parameter}}}"
+        return str(bodies.example(said[0]["schema"], operation.schemas, known, name=parameter))
+
     def query(self, operation: Operation, known: bodies.Known) -> dict[str, str]:
         """The parameters that must be there; and for bulk deletions the ids of what to delete."""
         given = {}
         for parameter in operation.query:
             name, schema = parameter["name"], parameter["schema"]
-            if parameter.get("required") or (operation.method == "DELETE" and table_named(name) is not None):
+            asked_by = name == getattr(operation.guard, "at", None)
+            if asked_by or parameter.get("required") or (operation.method == "DELETE" and table_named(name) is not None):
                 given[name] = known(name) or bodies.example(schema, operation.schemas, known, name=name)
         return {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
 
@@ -178,7 +186,8 @@ class Ground:
             for table in tables.metadata.tables.values():
                 if "project_id" in table.c and "id" in table.c and "created_at" in table.c:
                     query = select(table.c.id).where(table.c.project_id == UUID(self.project_id))
-                    row = (await tx.execute(query.order_by(table.c.created_at.desc()).limit(1))).first()
+                    made_by_us = [table.c.internal.isnot(None)] if "internal" in table.c else []  # those come last
+                    row = (await tx.execute(query.order_by(*made_by_us, table.c.created_at.desc()).limit(1))).first()
                     if row is not None:
                         newest[table.name] = str(row.id)
 

@@ -114,7 +114,7 @@ def operations() -> list[Operation]:
     for route in api_routes():
         for method in sorted(set(route.methods or ()) - {"HEAD"}):
             said = document["paths"][route.path][method.lower()]
-            name = route.operation_id or route.name
+            name = route.operation_id or f"{route.name} at {route.path}"
             found.append(Operation(name, method, route.path, guard_of(route.dependant), said, schemas))
     for plain in agent_routes():
         assert isinstance(plain, AgentRoute), f"{plain.path} does not say who it is for"

@@ -63,7 +63,7 @@ async def update_config_section(
 # 204 also when there was none: the original was seen to do so. A section of another project counts as none.
 @router.delete("/v1/config_sections/{configSectionID}", operation_id="deleteConfigSection", status_code=204)
 async def delete_config_section(
-    section_id: ConfigSectionID, caller: Annotated[Caller, may("delete:*", tables.config_sections)], tx: WriteTx
+    section_id: ConfigSectionID, caller: Annotated[Caller, may("delete:*", tables.config_sections, absent=True)], tx: WriteTx
 ) -> None:
     """Delete a config section; pipelines that used it go on without."""
     await config_sections.remove(tx, caller, section_id)

@@ -76,7 +76,7 @@ async def update_processing_rule(
     "/v1/processing_rules/{processingRuleID}", operation_id="deleteProcessingRuleV1", status_code=204, deprecated=True
 )
 async def delete_processing_rule(
-    rule_id: ProcessingRuleID, caller: Annotated[Caller, may("delete:*", tables.processing_rules)], tx: WriteTx
+    rule_id: ProcessingRuleID, caller: Annotated[Caller, may("delete:*", tables.processing_rules, absent=True)], tx: WriteTx
 ) -> None:
     """Delete a rule with its file and section. A project token that deletes one that is not there is told the same."""
     await processing_rules.remove(tx, caller, rule_id)

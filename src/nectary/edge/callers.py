@@ -19,7 +19,7 @@ from nectary.caller import Caller, Kind, Person
 from nectary.db import statements, tables
 from nectary.db.transaction import ReadTx
 from nectary.edge import bodies, context
-from nectary.errors import Forbidden, Invalid, Unauthenticated
+from nectary.errors import Forbidden, Invalid, Refusal, Unauthenticated
 from nectary.resources import agents, core_instances, memberships, sessions, tokens
 from nectary.shape import wire_name
 
@@ -96,6 +96,8 @@ class May:
     of: Table | None
     at: str | None
     kinds: frozenset[Kind]
+    denies: bool = False  # what is not there is 403, not 404
+    absent: bool = False  # what is not there is nothing to refuse: deleting it again succeeds
 
     async def admit(self, request: Request) -> None:
         asker = await identify(request)
@@ -112,19 +114,32 @@ class May:
             raise Unauthenticated("unauthenticated", f"this needs a {' or '.join(sorted(self.kinds))}")
         if self.of is not None and (self._given(request) or self.at in request.path_params):
             id = self._id(request)
-            if self.of is tables.projects and id != known.project_id:
-                raise Forbidden("permission denied")
+            if not self.absent and not await self._is_theirs(request, known, id):
+                raise self._hidden()
         return known
 
     async def _member(self, request: Request, person: Person) -> Caller:
         assert self.of is not None, "an operation for people names the thing it is about"
         async with context.of(request).database.read() as tx:
             caller = await memberships.caller_in(tx, person, self.of, self._id(request))
-        if caller is not None:
-            return caller
+        if caller is None:
+            raise self._hidden()
+        return caller
+
+    async def _is_theirs(self, request: Request, caller: Caller, id: UUID) -> bool:
+        """Whether thing `id` is there, and in the caller's project: said before anything of the body is."""
+        assert self.of is not None
         if self.of is tables.projects:
-            raise Forbidden("permission denied")
-        raise statements.not_found(self.of)
+            return id == caller.project_id
+        async with context.of(request).database.read() as tx:
+            return await statements.find(tx, caller, self.of, id) is not None
+
+    def _hidden(self) -> Refusal:
+        """What is said of things that are nobody's, or another project's."""
+        assert self.of is not None
+        if self.denies or self.of is tables.projects:
+            return Forbidden("permission denied")
+        return statements.not_found(self.of)
 
     def _given(self, request: Request) -> str:
         assert self.at is not None
@@ -196,11 +211,19 @@ Guard = May | SignedIn | Known | Anybody
 _SPELLED = {"memberships": "memberID"}  # where the path's name is not the table's
 
 
-def may(permission: str, of: Table | None = None, *, at: str | None = None, by: frozenset[Kind] = PEOPLE_AND_TOKENS) -> Any:
+def may(
+    permission: str,
+    of: Table | None = None,
+    *,
+    at: str | None = None,
+    by: frozenset[Kind] = PEOPLE_AND_TOKENS,
+    denies: bool = False,
+    absent: bool = False,
+) -> Any:
     """Admit callers holding `permission`; see May."""
     if of is not None and at is None:
         at = _SPELLED.get(of.name) or wire_name(f"{of.name.removesuffix('s')}_id")
-    return Depends(May(permission, of, at, by))
+    return Depends(May(permission, of, at, by, denies, absent))
 
 
 SignedInPerson = Annotated[Person, Depends(SignedIn())]
