@@ -122,13 +122,13 @@ class Ground:
 
     def kind_for(self, operation: Operation) -> Kind | None:
         """The most capable credential that the operation takes."""
-        takes = operation.kinds if operation.guard is not None else (_agent_ask(operation).kind,)
+        takes = operation.kinds if operation.guard is not None else _agent_ask(operation).kinds
         return next((kind for kind in Kind if kind in takes), None)
 
     def kinds_for(self, operation: Operation) -> frozenset[Kind]:
         """Whose credentials its address takes, of people, tools and agents; none for one that is open to all."""
         same = [o for o in self.operations if (o.method, o.path) == (operation.method, operation.path)]
-        return frozenset(kind for one in same for kind in (one.kinds if one.guard is not None else (_agent_ask(one).kind,)))
+        return frozenset(kind for one in same for kind in (one.kinds if one.guard is not None else _agent_ask(one).kinds))
 
     async def ask(self, operation: Operation, asked: Asked, http: Http | None = None) -> Response:
         """Ask as somebody who may, unless another client is given. What is remembered of tokens is believed."""

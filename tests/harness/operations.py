@@ -16,7 +16,7 @@ from nectary import agent_api, api
 from nectary.agent_api.credentials import AgentRoute
 from nectary.caller import Kind
 from nectary.db import tables
-from nectary.edge.callers import PEOPLE_AND_TOKENS, Anybody, Guard, May, SignedIn, guard_of
+from nectary.edge.callers import PEOPLE_AND_TOKENS, Anybody, Guard, Known, May, SignedIn, guard_of
 
 # Words of path and query parameters whose table is called otherwise.
 _OTHERWISE = {"aggregators": "core_instances", "members": "memberships", "project_tokens": "tokens"}
@@ -66,7 +66,7 @@ class Operation:
     @property
     def changes_nothing(self) -> bool:
         """Whether its guard says that it only reads."""
-        return self.method == "GET" or (isinstance(self.guard, May) and self.guard.permission == "read:*")
+        return self.method == "GET" or (isinstance(self.guard, May | Known) and self.guard.permission == "read:*")
 
     def __str__(self) -> str:
         return f"{self.id} ({self.method} {self.path})"

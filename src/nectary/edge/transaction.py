@@ -24,7 +24,8 @@ async def audited(request: Request) -> AsyncIterator[transaction.WriteTx]:
     here = context.of(request)
     async with here.database.write() as tx:
         yield tx
-        await audit.record(tx, request)
+        if not tx.idle:
+            await audit.record(tx, request)
     here.forget(tx.revoked)
 
 

@@ -118,6 +118,7 @@ async def change(tx: WriteTx, caller: Caller, id: UUID, patch: ConfigSectionPatc
 async def remove(tx: WriteTx, caller: Caller, id: UUID) -> None:
     """Deleting what is not there succeeds, as the original was seen to do."""
     row = await statements.find(tx, caller, sections, id)
+    tx.idle = row is None
     if row is not None:
         uses.require_made_by_hand(row)
         await _touch_users(tx, id)

@@ -146,6 +146,7 @@ async def change(tx: WriteTx, caller: Caller, id: UUID, patch: ProcessingRulePat
 async def remove(tx: WriteTx, caller: Caller, id: UUID) -> None:
     """Delete a rule with what it became. Deleting what is not there succeeds, as the original was seen to do."""
     row = await statements.find(tx, caller, rules, id)
+    tx.idle = row is None
     if row is not None:
         await statements.remove(tx, caller, rules, id)
         await config_sections.touch(tx, row.pipeline_id)
