@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test contract crash fuzz check fmt bench package
+.PHONY: help run test contract crash fuzz check fmt docs bench package
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,7 @@ help:
 	@echo "fuzz     throw changed configurations at the engine for SECONDS (600)"
 	@echo "check    lint, types, import layers"
 	@echo "fmt      format and sort imports"
+	@echo "docs     write the documents that come from the code: OpenAPI, permissions, compatibility"
 	@echo "bench    measure, as ratios in one run"
 	@echo "package  build the wheel into dist/"
 
@@ -30,7 +31,7 @@ run: $(VENV)/.synced
 	$(BIN)/nectary serve
 
 test: $(VENV)/.synced
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 contract: $(VENV)/.synced
 	CONTRACT_EXAMPLES=100 $(BIN)/pytest -rP tests/contract/test_vendor.py $(ARGS)
@@ -50,6 +51,9 @@ check: $(VENV)/.synced
 fmt: $(VENV)/.synced
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/.synced
+	$(BIN)/python -m tests.contract.documents
 
 bench: $(VENV)/.synced
 	$(BIN)/python -m benchmarks

@@ -15,6 +15,10 @@ class Kind(StrEnum):
     USER = "user"
     PROJECT_TOKEN = "project token"
     AGENT = "agent token"
+    CORE_INSTANCE = "core instance token"
+
+
+_IDENTITIES = {Kind.AGENT: "agent", Kind.CORE_INSTANCE: "core_instance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +66,4 @@ class Caller:
         """How the audit log names the caller."""
         if self.person is not None:
             return self.person.identity()
-        return {"agent" if self.kind is Kind.AGENT else "token": {"id": str(self.id), "name": self.name}}
+        return {_IDENTITIES.get(self.kind, "token"): {"id": str(self.id), "name": self.name}}

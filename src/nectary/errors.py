@@ -13,17 +13,32 @@ class Refusal(Exception):
     status: ClassVar[int] = 500
 
     def __init__(
-        self, error: str, detail: str | None = None, *, index: int | None = None, retry_after: int | None = None
+        self,
+        error: str,
+        detail: str | None = None,
+        *,
+        index: int | None = None,
+        retry_after: int | None = None,
+        quota_limit: int | None = None,
+        quota_remaining: int | None = None,
     ) -> None:
         super().__init__(error)
         self.error = error
         self.detail = detail
         self.index = index
         self.retry_after = retry_after
+        self.quota_limit = quota_limit
+        self.quota_remaining = quota_remaining
 
     def body(self) -> dict[str, Any]:
         """The published error body: `error` always, the rest where it says something."""
-        said = {"error": self.error, "detail": self.detail, "index": self.index}
+        said = {
+            "error": self.error,
+            "detail": self.detail,
+            "index": self.index,
+            "quotaLimit": self.quota_limit,
+            "quotaRemaining": self.quota_remaining,
+        }
         return {key: value for key, value in said.items() if value is not None}
 
 
@@ -69,6 +84,12 @@ class Invalid(Refusal):
 
 class Busy(Refusal):
     status = 429
+
+
+class NotServed(Refusal):
+    """Something of the published API that this server knowingly does not do (see contract/differences.toml)."""
+
+    status = 501
 
 
 class Unavailable(Refusal):

@@ -20,12 +20,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import nectary
 from nectary import agent_api, api, log
+from nectary.agent_api.described import OPERATIONS
 from nectary.agent_api.metrics import METRICS_ROUTE
 from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
-from nectary.edge import refusals
+from nectary.edge import openapi, refusals
 from nectary.edge.context import Context
 from nectary.edge.credentials import Credentials
+from nectary.edge.fleet_configs import FleetConfigs
 from nectary.edge.measures import Measures
 from nectary.edge.middleware import Around
 from nectary.errors import Refusal, Unstartable
@@ -44,7 +46,8 @@ def make_context(settings: Settings, database: Database) -> Context:
     buffer = Buffer(settings.metrics_buffer)
     credentials = Credentials(settings.credential_cache)
     measures.watch(buffer=lambda: len(buffer), database=database.size)
-    return Context(settings, database, credentials, Attempts(settings.sign_in_attempts), buffer, measures)
+    fleet_configs = FleetConfigs(settings.fleet_config_cache)
+    return Context(settings, database, credentials, Attempts(settings.sign_in_attempts), buffer, measures, fleet_configs)
 
 
 def make_app(context: Context) -> FastAPI:
@@ -62,6 +65,7 @@ def make_app(context: Context) -> FastAPI:
     for router in api.ROUTES:
         app.include_router(router)
     refusals.install(app)
+    openapi.install(app, api.ROUTES, OPERATIONS)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=context.settings.allowed_origins,

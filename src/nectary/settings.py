@@ -15,6 +15,7 @@ from nectary.errors import Unstartable
 
 Seconds = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
 
 
 def _also(name: str) -> Any:
@@ -73,10 +74,30 @@ class Settings(BaseSettings):
 
     # Agents and metrics
     agent_silent_after: Seconds = Field(75, description="Seconds without a sign of life after which an agent is unhealthy.")
+    fleet_config_cache: Bytes = Field(64 * 1024 * 1024, description="Bytes of fleet configs and files kept in memory.")
     metrics_buffer: int = Field(100_000, ge=1, description="Posts held before they are written; when full, agents get 503.")
     keep_raw: Seconds = Field(2 * 3600, description="How long samples are kept as they came, in seconds.")
     keep_1m: Seconds = Field(24 * 3600, description="How long one sample a minute is kept, in seconds.")
     keep_5m: Seconds = Field(30 * 24 * 3600, description="How long one sample in five minutes is kept, in seconds.")
+
+    # Core instances
+    ping_interval: Seconds = Field(
+        30, description="Seconds after which a core instance pings again; 5 more and it is unreachable."
+    )
+
+    # How much a project may hold; 0 means as much as you like
+    quota_agents: Count = Field(0, description="Agents in a project; 0: no limit.")
+    quota_core_instances: Count = Field(0, description="Core instances in a project; 0: no limit.")
+    quota_pipelines: Count = Field(0, description="Pipelines in a project, without the system's own; 0: no limit.")
+    quota_pipeline_files: Count = Field(0, description="Files of all pipelines in a project; 0: no limit.")
+    quota_pipeline_secrets: Count = Field(0, description="Secrets of all pipelines in a project; 0: no limit.")
+    quota_fleets: Count = Field(0, description="Fleets in a project; 0: no limit.")
+    quota_fleet_files: Count = Field(0, description="Files of all fleets in a project; 0: no limit.")
+    file_limit: Bytes = Field(1024 * 1024, description="Largest file of a fleet, pipeline or core instance, in bytes.")
+    config_limit: Bytes = Field(1024 * 1024, description="Largest configuration of a pipeline, in bytes.")
+    trace_record_limit: int = Field(10_000, ge=1, description="Records kept of one trace session; further ones are dropped.")
+    keep_traces: Seconds = Field(24 * 3600, description="How long the records of an ended trace session are kept, in seconds.")
+    secret_limit: Bytes = Field(64 * 1024, description="Largest secret of a pipeline or core instance, in bytes.")
 
     @field_validator("allowed_origins", mode="before")
     @classmethod

@@ -60,6 +60,18 @@ class Created(Shape):
     created_at: Time
 
 
+class Updated(Shape):
+    updated_at: Time
+
+
+class Listing(Shape, Generic[Item]):
+    """A list as an object, where the contract has it so; `endCursor` is null on an empty page, where the Go client stops."""
+
+    items: Sequence[Item]
+    end_cursor: str | None
+    count: int
+
+
 class Deleted(Shape):
     deleted: bool
     deleted_at: Time | None

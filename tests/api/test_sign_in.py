@@ -1,9 +1,13 @@
 """Signing in and out, and the signed-in user."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
 
 from nectary import clock
 from nectary.auth import tokens
+from nectary.db.tables import sessions
+from nectary.loops.credentials import note_sessions
 from tests.harness.world import ADMIN, PASSWORD, World
 
 
@@ -57,3 +61,15 @@ async def test_no_secret_is_stored_or_told_twice(world: World) -> None:
     assert signed["token"] not in stored
     assert PASSWORD not in stored
     assert "password" not in (await world.admin.ask("GET", "/v1/me", 200))
+
+
+async def test_sessions_remember_when_they_were_last_used(world: World) -> None:
+    async def last_used() -> datetime:
+        async with world.context.database.read() as tx:
+            moment: datetime = (await tx.execute(select(sessions.c.last_used_at))).scalar_one()
+            return moment
+
+    before = await last_used()
+    await world.admin.ask("GET", "/v1/me", 200)
+    await note_sessions(world.context)
+    assert await last_used() > before

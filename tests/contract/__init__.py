@@ -1,0 +1,1 @@
+"""Our API beside the published one."""

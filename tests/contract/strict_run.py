@@ -88,8 +88,9 @@ class Run:
         if not schema:
             return
         if "json" not in answer.headers.get("Content-Type", ""):
-            if "application/json" in str(said.get("content", {})):
-                self.differences[name, "Content-Type"] = answer.headers.get("Content-Type", "none")
+            kind = answer.headers.get("Content-Type", "none").partition(";")[0]
+            if kind not in said.get("content", {}):
+                self.differences[name, "Content-Type"] = kind
             return
         with operation.schema._validating_response(scopes) as resolver:
             checker = jsonschema.Draft202012Validator.FORMAT_CHECKER

@@ -20,6 +20,11 @@ class AgentAsk:
 
     kind: Kind
     body: Callable[[], bytes] = bytes
+    also: frozenset[Kind] = frozenset()
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return (self.kind, *self.also)
 
 
 def report(**others: Any) -> bytes:
@@ -35,11 +40,18 @@ def metrics() -> bytes:
     return body
 
 
+def traces() -> bytes:
+    """What chunk trace says of an output that is done, as out_http sends it."""
+    said = {"type": 4, "trace_id": "trace.0", "plugin_instance": "null.0", "return": 1, "start_time": 1, "end_time": 1}
+    return json.dumps([said]).encode()
+
+
 ASKS: dict[tuple[str, str], AgentAsk] = {
     ("POST", "/v1/agents"): AgentAsk(Kind.PROJECT_TOKEN, report),
     ("PATCH", "/v1/agents/{agentID}"): AgentAsk(Kind.AGENT, report),
     ("POST", "/v1/agents/{agentID}/metrics"): AgentAsk(Kind.AGENT, metrics),
     ("POST", "/v1/agent_metrics"): AgentAsk(Kind.AGENT, metrics),
+    ("POST", "/v1/traces/{pipelineID}"): AgentAsk(Kind.PROJECT_TOKEN, traces, also=frozenset({Kind.AGENT})),
     ("GET", "/v1/fleets/{fleetID}/config"): AgentAsk(Kind.PROJECT_TOKEN),
     ("GET", "/v1/fleets/{fleetID}/files"): AgentAsk(Kind.PROJECT_TOKEN),
 }

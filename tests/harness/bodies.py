@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -30,6 +31,8 @@ MEANINGS: dict[str, Callable[[int], Any]] = {
     "version": lambda n: "5.1.1",
     "type": lambda n: "fluentbit",
     "tags": lambda n: [f"tag-{n}"],
+    "plugins": lambda n: ["dummy.0"],
+    "properties": lambda n: [{"key": "name", "value": "dummy"}],
     "key": lambda n: f"key_{n}",
 }
 
@@ -97,9 +100,17 @@ def _text(schema: dict[str, Any]) -> str:
     return "made up".ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength", 100)]
 
 
+_OFTEN_MATCH = ("made-up", "made_up", "MADE_UP", "a", "1", "1.0.0", "10m", "1Gi", "a.b", "a=b", "/a", "http://127.0.0.1:5000/")
+
+
 @functools.cache
 def _matching(pattern: str) -> str:
-    return hypothesis.find(st.from_regex(pattern, fullmatch=True), bool, settings=hypothesis.settings(database=None))
+    """A text that matches: a usual one, else the first that can be found; looking for it takes a second and more."""
+    usual = next((text for text in _OFTEN_MATCH if re.fullmatch(pattern, text)), None)
+    if usual is not None:
+        return usual
+    settings = hypothesis.settings(database=None, phases=[hypothesis.Phase.generate], deadline=None)
+    return hypothesis.find(st.from_regex(pattern, fullmatch=True), bool, settings=settings)
 
 
 def whole(operation: Operation, known: Known) -> Any:
@@ -108,18 +119,21 @@ def whole(operation: Operation, known: Known) -> Any:
 
 
 def candidates(operation: Operation, known: Known) -> Iterator[Any]:
-    """Bodies that may be taken, best first: whole, bare, and bare with one optional field each."""
+    """Bodies that may be taken: whole, with what has a meaning here, bare, then bare with one optional field each."""
     if operation.body is None:
         yield None
         return
     yield whole(operation, known)
-    bare = example(operation.body, operation.schemas, known, optional=False)
     schema = resolved(operation.body, operation.schemas)
+    bare = example(operation.body, operation.schemas, known, optional=False)
+    meant = {key: inner for key, inner in schema.get("properties", {}).items() if key in MEANINGS}
+    if isinstance(bare, dict) and meant.keys() - bare.keys():
+        yield {**bare, **{key: example(inner, operation.schemas, known, name=key) for key, inner in meant.items()}}
+    yield example(operation.body, operation.schemas, known, optional=False)
     for key, inner in schema.get("properties", {}).items():
         if key not in schema.get("required", []):
             bare = example(operation.body, operation.schemas, known, optional=False)
             yield {**bare, key: example(inner, operation.schemas, known, name=key)}
-    yield bare
 
 
 BROKEN_VALUES: tuple[Any, ...] = (

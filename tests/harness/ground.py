@@ -7,17 +7,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from httpx import Response
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, literal, select, union_all
 
 from nectary.caller import PERMISSIONS, Kind
 from nectary.db import tables
+from nectary.edge.callers import May
 from nectary.resources import memberships, sessions, tokens, users
 from nectary.resources.tokens import NewToken
 from tests.harness import agent_asks, bodies
 from tests.harness.operations import Operation, operations, table_named, table_of
 from tests.harness.world import Http, World
 
-HEADERS = {Kind.USER: "Authorization", Kind.PROJECT_TOKEN: "X-Project-Token", Kind.AGENT: "X-Agent-Token"}
+_SPELLED = {"user": "Authorization", "core instance token": "X-Aggregator-Token"}
+HEADERS = {kind: _SPELLED.get(kind, "-".join(("X", *kind.title().split()))) for kind in Kind}
 _numbers = itertools.count(1)
 _LEAST = {"memberships": 1, "environments": 1, "tokens": 1}  # what a new project has of itself, and must keep
 _DAY = timedelta(days=1)
@@ -46,6 +48,7 @@ class Ground:
     operations: list[Operation]
     project_id: str = ""
     shown: dict[Kind, str] = field(default_factory=dict)  # kind -> the value of its header
+    refusals: dict[str, str] = field(default_factory=dict)  # operation -> what it last said, for those that look into it
     agent_id: str = ""  # whose token is shown
     _made: dict[str, frozenset[str]] = field(default_factory=dict)  # operation -> the tables that it filled
 
@@ -55,7 +58,7 @@ class Ground:
         """Make a project if there is none, and then one of everything that its operations can make."""
         if not await self._there(tables.projects, self.project_id):
             await self._new_project()
-        if await self._count(tables.memberships) <= 1:
+        if tables.memberships.name not in await self._kinds_of_things():
             await self.member(["read:*"])
         if (await self.known())("agents") != self.agent_id or not self.agent_id:
             await self._register()
@@ -63,7 +66,7 @@ class Ground:
         while before != (now := await self._kinds_of_things()):
             before = now
             for operation in self.operations:
-                if operation.method == "POST" and operation.guard is not None and operation.kinds and operation.parameters:
+                if operation.method == "POST" and isinstance(operation.guard, May):
                     await self._try(operation)
 
     async def _new_project(self) -> None:
@@ -88,24 +91,22 @@ class Ground:
         before = await self._kinds_of_things()
         if operation.id in self._made and self._made[operation.id] <= before:
             return
-        for body in bodies.candidates(operation, known):
+        for body in itertools.islice(bodies.candidates(operation, known), 3):
             answer = await self.ask(operation, Asked(self.path(operation, known), self.query(operation, known), body))
+            self.refusals[operation.id] = f"{answer.status_code} {answer.text[:200]} for {str(body)[:300]}"
             if answer.is_success:
                 self._made[operation.id] = await self._kinds_of_things() - before or before
                 return
 
     async def _kinds_of_things(self) -> frozenset[str]:
         """The tables that hold something of the project beyond what a new project has."""
-        found = set()
-        for table in tables.metadata.tables.values():
-            if "project_id" in table.c and await self._count(table) > _LEAST.get(table.name, 0):
-                found.add(table.name)
-        return frozenset(found)
-
-    async def _count(self, table: Table) -> int:
+        owned = [table for table in tables.metadata.tables.values() if "project_id" in table.c]
+        id = UUID(self.project_id)
+        counted = [select(literal(table.name).label("name"), func.count().label("many")).select_from(table) for table in owned]
+        here = [query.where(table.c.project_id == id) for query, table in zip(counted, owned, strict=True)]
         async with self.world.context.database.read() as tx:
-            query = select(func.count()).select_from(table).where(table.c.project_id == UUID(self.project_id))
-            return int((await tx.execute(query)).scalar_one())
+            rows = (await tx.execute(union_all(*here))).all()
+        return frozenset(row.name for row in rows if row.many > _LEAST.get(row.name, 0))
 
     async def _there(self, table: Table, id: str) -> bool:
         if not id:
@@ -121,13 +122,13 @@ class Ground:
 
     def kind_for(self, operation: Operation) -> Kind | None:
         """The most capable credential that the operation takes."""
-        takes = operation.kinds if operation.guard is not None else (_agent_ask(operation).kind,)
+        takes = operation.kinds if operation.guard is not None else _agent_ask(operation).kinds
         return next((kind for kind in Kind if kind in takes), None)
 
     def kinds_for(self, operation: Operation) -> frozenset[Kind]:
         """Whose credentials its address takes, of people, tools and agents; none for one that is open to all."""
         same = [o for o in self.operations if (o.method, o.path) == (operation.method, operation.path)]
-        return frozenset(kind for one in same for kind in (one.kinds if one.guard is not None else (_agent_ask(one).kind,)))
+        return frozenset(kind for one in same for kind in (one.kinds if one.guard is not None else _agent_ask(one).kinds))
 
     async def ask(self, operation: Operation, asked: Asked, http: Http | None = None) -> Response:
         """Ask as somebody who may, unless another client is given. What is remembered of tokens is believed."""
@@ -151,22 +152,30 @@ class Ground:
         path = operation.path
         for name in operation.parameters:
             table = table_of(operation, name)
-            if table is None:  # the agents' routes are ahead of what they are about
-                assert operation.guard is None, f"{operation}: no table is known for {{{name}}}"
-                id = str(uuid4())
+            if table is None:
+                id = self._word(operation, name, known)
             else:
                 found = known(table.name)
-                assert found is not None, f"{operation}: there is no row of {table.name}; make one in furnish()"
+                assert found is not None, f"{operation}: there is no row of {table.name}; asked {self.refusals}"
                 id = found
             path = path.replace(f"{{{name}}}", id)
         return path
+
+    def _word(self, operation: Operation, parameter: str, known: bodies.Known) -> str:
+        """What stands in a path where no row is named: a word of its schema, or what the agents' routes are ahead of."""
+        said = [one for one in operation.said.get("parameters", []) if (one["in"], one["name"]) == ("path", parameter)]
+        if not said:
+            return str(uuid4())
+        assert "uuid" not in str(said[0]["schema"]), f"{operation}: no table is known for {{{parameter}}}"
+        return str(bodies.example(said[0]["schema"], operation.schemas, known, name=parameter))
 
     def query(self, operation: Operation, known: bodies.Known) -> dict[str, str]:
         """The parameters that must be there; and for bulk deletions the ids of what to delete."""
         given = {}
         for parameter in operation.query:
             name, schema = parameter["name"], parameter["schema"]
-            if parameter.get("required") or (operation.method == "DELETE" and table_named(name) is not None):
+            asked_by = name == getattr(operation.guard, "at", None)
+            if asked_by or parameter.get("required") or (operation.method == "DELETE" and table_named(name) is not None):
                 given[name] = known(name) or bodies.example(schema, operation.schemas, known, name=name)
         return {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
 
@@ -177,7 +186,8 @@ class Ground:
             for table in tables.metadata.tables.values():
                 if "project_id" in table.c and "id" in table.c and "created_at" in table.c:
                     query = select(table.c.id).where(table.c.project_id == UUID(self.project_id))
-                    row = (await tx.execute(query.order_by(table.c.created_at.desc()).limit(1))).first()
+                    made_by_us = [table.c.internal.isnot(None)] if "internal" in table.c else []  # those come last
+                    row = (await tx.execute(query.order_by(*made_by_us, table.c.created_at.desc()).limit(1))).first()
                     if row is not None:
                         newest[table.name] = str(row.id)
 
@@ -221,9 +231,6 @@ def _agent_ask(operation: Operation) -> agent_asks.AgentAsk:
 
 
 async def break_ground(world: World) -> Ground:
-    app: Any = world.app
-    while not hasattr(app, "openapi"):
-        app = app.app
-    ground = Ground(world, operations(app))
+    ground = Ground(world, operations())
     await ground.furnish()
     return ground

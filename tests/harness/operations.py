@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from sqlalchemy import Table
 from starlette.routing import BaseRoute
@@ -15,7 +16,7 @@ from nectary import agent_api, api
 from nectary.agent_api.credentials import AgentRoute
 from nectary.caller import Kind
 from nectary.db import tables
-from nectary.edge.callers import Anybody, Guard, May, SignedIn, guard_of
+from nectary.edge.callers import PEOPLE_AND_TOKENS, Anybody, Guard, Known, May, SignedIn, guard_of
 
 # Words of path and query parameters whose table is called otherwise.
 _OTHERWISE = {"aggregators": "core_instances", "members": "memberships", "project_tokens": "tokens"}
@@ -52,9 +53,11 @@ class Operation:
     @property
     def kinds(self) -> frozenset[Kind]:
         """Whose credentials it takes; none of them for one that is open to all."""
-        if isinstance(self.guard, May):
-            return self.guard.kinds
-        return frozenset({Kind.USER}) if isinstance(self.guard, SignedIn) else frozenset()
+        if self.guard is None or isinstance(self.guard, Anybody):
+            return frozenset()
+        if isinstance(self.guard, SignedIn):
+            return frozenset({Kind.USER})
+        return getattr(self.guard, "kinds", PEOPLE_AND_TOKENS)
 
     @property
     def open_to_all(self) -> bool:
@@ -63,7 +66,7 @@ class Operation:
     @property
     def changes_nothing(self) -> bool:
         """Whether its guard says that it only reads."""
-        return self.method == "GET" or (isinstance(self.guard, May) and self.guard.permission == "read:*")
+        return self.method == "GET" or (isinstance(self.guard, May | Known) and self.guard.permission == "read:*")
 
     def __str__(self) -> str:
         return f"{self.id} ({self.method} {self.path})"
@@ -90,15 +93,28 @@ def strays(app: FastAPI) -> list[str]:
     ]
 
 
-def operations(app: FastAPI) -> list[Operation]:
+def _described() -> dict[str, Any]:
+    """The OpenAPI document of all routes, also of those that ours leaves out: old names of what has a newer one."""
+    routes = api_routes()
+    hidden = [route for route in routes if not route.include_in_schema]
+    try:
+        for route in hidden:
+            route.include_in_schema = True
+        return get_openapi(title="", version="", routes=routes)
+    finally:
+        for route in hidden:
+            route.include_in_schema = False
+
+
+def operations() -> list[Operation]:
     """All of them; each method of a route is one. HEAD answers as GET does and is left out."""
-    document = app.openapi()
+    document = _described()
     schemas = document["components"]["schemas"]
     found = []
     for route in api_routes():
         for method in sorted(set(route.methods or ()) - {"HEAD"}):
             said = document["paths"][route.path][method.lower()]
-            name = route.operation_id or route.name
+            name = route.operation_id or f"{route.name} at {route.path}"
             found.append(Operation(name, method, route.path, guard_of(route.dependant), said, schemas))
     for plain in agent_routes():
         assert isinstance(plain, AgentRoute), f"{plain.path} does not say who it is for"

@@ -1,7 +1,6 @@
 """The published shapes of throughput: rates now, rates over time, sums per window."""
 
 import os
-import time
 from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
@@ -232,12 +231,10 @@ def test_without_samples_the_older_api_has_no_measurements() -> None:
 
 @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), 1e-9, 1e-310, 86_400 / 11_001])
 def test_intervals_that_make_no_buckets_or_too_many_are_refused(interval: float) -> None:
-    began = time.perf_counter()
     for asked in (series.over_time, series.over_time_by_plugin, series.v1_agent, series.v1_project, series.v1_core_instance):
         with pytest.raises(Invalid) as caught:
             asked(TWO_PLUGINS, NOON - 86_400, NOON, interval)
         assert caught.value.error == "invalid interval"
-    assert time.perf_counter() - began < 1.0
 
 
 @pytest.mark.parametrize("start", [float("-inf"), float("nan"), -1e12, 1e15])
@@ -248,10 +245,8 @@ def test_times_beyond_the_calendar_are_refused(start: float) -> None:
 
 
 def test_nearly_as_many_buckets_as_allowed_are_answered() -> None:
-    began = time.perf_counter()
     shape = series.over_time(TWO_PLUGINS, NOON - 86_400 / 8 + 0.5, NOON, 1)
     assert len(shape["input"]["bytes"]) == 10_800
-    assert time.perf_counter() - began < 2.0
 
 
 def test_too_many_points_over_all_plugins_are_refused() -> None:

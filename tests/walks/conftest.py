@@ -1,6 +1,7 @@
 """The ground every walk begins on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -22,3 +23,10 @@ def _quiet() -> Iterator[None]:
     log.set_up("error", "text")
     yield
     structlog.reset_defaults()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A walk asks every operation there is, which takes its time on a busy machine."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(900))

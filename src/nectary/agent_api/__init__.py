@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from nectary.agent_api import fleet_config, metrics, registration
+from nectary.agent_api import fleet_config, metrics, registration, traces
 
-ROUTES: tuple[Route, ...] = (*metrics.ROUTES, *registration.ROUTES, *fleet_config.ROUTES)
+ROUTES: tuple[Route, ...] = (*metrics.ROUTES, *registration.ROUTES, *fleet_config.ROUTES, *traces.ROUTES)

@@ -18,7 +18,7 @@ from nectary.resources.agents import SENTENCES, Report
 from nectary.shape import wire_name
 
 
-class Body(msgspec.Struct, rename=wire_name, frozen=True):
+class Registration(msgspec.Struct, rename=wire_name, frozen=True):
     """What out_calyptia and in_calyptia_fleet send; `flags` and `edition` came with older agents and the Go client."""
 
     name: str
@@ -42,7 +42,7 @@ async def register(request: Request) -> Response:
     report = await _report(request)
     here = context.of(request)
     async with here.database.write() as tx:
-        registered = await agents.register(tx, caller, report)
+        registered = await agents.register(tx, caller, report, quota=here.settings.quota_agents)
         await _audit(tx, request, caller, 201)
     here.measures.registrations.inc()
     said = {
@@ -79,7 +79,7 @@ async def _audit(tx: WriteTx, request: Request, caller: Caller, status: int) -> 
 
 async def _report(request: Request) -> Report:
     try:
-        body = msgspec.convert(bodies.parse(await request.body() or b"{}"), Body)
+        body = msgspec.convert(bodies.parse(await request.body() or b"{}"), Registration)
     except msgspec.ValidationError as error:
         # "Expected `str`, got `int` - at `$.name`", or "Object missing required field `machineID`"
         where = re.search(r"\$\.(\w+)|field `(\w+)`", str(error))
@@ -98,6 +98,7 @@ async def _report(request: Request) -> Report:
         tags=None if body.tags is None else tuple(dict.fromkeys(body.tags)),
         metadata=body.metadata or {},
         environment_id=body.environment_id,
+        fleet_id=body.fleet_id,
     )
 
 

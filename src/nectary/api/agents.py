@@ -37,7 +37,9 @@ async def list_agents(
     silent_after: SilentAfter,
     name: Annotated[str | None, Query()] = None,
     tags_query: Annotated[str | None, Query(description="Tags joined by ` AND `; all must be there.")] = None,
-    environment_id: Annotated[UUID | None, Query()] = None,
+    environment_id: Annotated[UUID | None, Query(description="Only agents that stand in this environment.")] = None,
+    fleet_id: Annotated[UUID | None, Query(description="Only agents of this fleet.")] = None,
+    pipeline_id: Annotated[UUID | None, Query(description="Only agents that run this pipeline.")] = None,
 ) -> Sequence[Agent]:
     """The project's agents, newest first."""
     page = await agents.of_project(
@@ -46,6 +48,8 @@ async def list_agents(
         name=name,
         tags_query=tags_query,
         environment_id=environment_id,
+        fleet_id=fleet_id,
+        pipeline_id=pipeline_id,
         last=window.last,
         before=window.before,
         silent_after=silent_after,
@@ -73,7 +77,7 @@ async def get_agent(agent_id: AgentID, caller: Reader, tx: ReadTx, silent_after:
 async def update_agent(
     agent_id: AgentID, patch: AgentPatch, caller: Annotated[Caller, may("update:*", tables.agents)], tx: WriteTx
 ) -> None:
-    """Rename an agent or move it to another environment; the rest is its own to report."""
+    """Rename an agent, or move it to another environment or fleet; the rest is its own to report."""
     await agents.change(tx, caller, agent_id, patch)
 
 

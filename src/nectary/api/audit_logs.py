@@ -21,7 +21,22 @@ class AuditLogs(Shape):
     end_cursor: str | None = None  # left out on an empty page: the contract has it a string, never null
 
 
-@router.get("/v1/projects/{projectID}/audit_logs", operation_id="auditLogs", response_model_exclude_none=True)
+# Read from the query by hand: `components[fleetID]=...`.
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+_KEYED = {
+    "parameters": [
+        {"in": "query", "name": name, "style": "deepObject", "explode": True, "schema": _TEXTS, "description": what}
+        for name, what in (
+            ("components", "Only changes that touched these things, such as `components[fleetID]=...`."),
+            ("identity", "Only changes by these, such as `identity[user]=...`: a caller's kind and id."),
+        )
+    ]
+}
+
+
+@router.get(
+    "/v1/projects/{projectID}/audit_logs", operation_id="auditLogs", response_model_exclude_none=True, openapi_extra=_KEYED
+)
 async def list_audit_logs(
     request: Request,
     caller: Annotated[Caller, may("read:*", tables.projects)],

@@ -51,7 +51,7 @@ async def update_environment(
 
 @router.delete("/v1/environments/{environmentID}", operation_id="deleteEnvironment", response_class=Response)
 async def delete_environment(
-    environment_id: EnvironmentID, caller: Annotated[Caller, may("delete:*", tables.environments)], tx: WriteTx
+    environment_id: EnvironmentID, caller: Annotated[Caller, may("delete:*", tables.environments, denies=True)], tx: WriteTx
 ) -> None:
-    """Delete an environment that nothing stands in."""
+    """Delete an environment that nothing stands in. One that is not there is 403: the original was seen to answer so."""
     await environments.delete(tx, caller, environment_id)

@@ -33,12 +33,18 @@ class FoundV1(Shape):
 Term = Annotated[str, Query(description="Name, part of a name, or id; none finds everything.")]
 Exact = Annotated[bool, Query(description="The whole name, or id, only.")]
 Kind = Annotated[str, Query(description="What to look for.", json_schema_extra={"enum": list(RESOURCES)})]
-InProject = Annotated[UUID, Query(alias="project_id")]
+# The guard reads it; a project token need not say which project.
+InProject = Annotated[UUID | None, Query(alias="project_id", description="The project to look in; a token has but one.")]
 
 
 @router.get("/v1/search", operation_id="searchV1", deprecated=True)
 async def search_v1(
-    _project_id: InProject, resource: Kind, caller: Searcher, tx: ReadTx, term: Term = "", exact: Exact = False
+    caller: Searcher,
+    tx: ReadTx,
+    _project_id: InProject = None,
+    resource: Kind = "",
+    term: Term = "",
+    exact: Exact = False,
 ) -> Sequence[FoundV1]:
     """Things of a project by name or id. Fluent Bit finds its fleet here, and reads the first row."""
     found = await search.search(tx, caller, _known(resource), term, exact=exact)
@@ -47,7 +53,12 @@ async def search_v1(
 
 @router.get("/v2/search", operation_id="search")
 async def search_v2(
-    _project_id: InProject, resource: Kind, caller: Searcher, tx: ReadTx, term: Term = "", exact: Exact = False
+    caller: Searcher,
+    tx: ReadTx,
+    _project_id: InProject = None,
+    resource: Kind = "",
+    term: Term = "",
+    exact: Exact = False,
 ) -> Sequence[Found]:
     """Things of a project by name or id."""
     return await search.search(tx, caller, _known(resource), term, exact=exact)

@@ -1,4 +1,4 @@
-"""The signed-in user: our own operations."""
+"""The signed-in user: the published verification e-mail, and operations of our own."""
 
 from typing import Annotated
 
@@ -46,3 +46,10 @@ async def update_me(patch: MePatch, person: SignedInPerson, request: Request) ->
         await users.change(tx, person.id, **changes)
         if patch.new_password is not None:
             await sessions.close_others(tx, person.id, keep=person.session_id)
+
+
+# POST until 2023: clients of that age still call it so.
+@router.post("/v1/verification_email", operation_id="requestVerificationEmailByPost", status_code=204, deprecated=True)
+@router.get("/v1/verification_email", operation_id="requestVerificationEmail", status_code=204)
+async def request_verification_email(_: SignedInPerson) -> None:
+    """Nothing needs to be sent: an account is made with the link mailed to its address, or by the administrator."""

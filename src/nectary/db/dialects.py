@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Dialect, Table, cast, exists, func, select, text
+from sqlalchemy import ColumnElement, DateTime, Dialect, String, Table, cast, exists, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator
 
@@ -45,6 +45,26 @@ def has_tag(dialect: str, tags: ColumnElement[Any], tag: str) -> ColumnElement[b
         each = func.json_each(tags).table_valued("value", name="each_tag")
         return exists(select(each.c.value).where(each.c.value == tag))
     return cast(tags, postgresql.JSONB).contains([tag])
+
+
+def pair(dialect: str, pairs: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+    """The value of the first of `[{"key", "value"}]` with that key, in any case; NULL when there is none."""
+    if dialect == "sqlite":
+        each = func.json_each(pairs).table_valued("value", name="each_pair").c.value
+        its_key, its_value = func.json_extract(each, "$.key"), func.json_extract(each, "$.value")
+    else:
+        each = func.jsonb_array_elements(pairs).table_valued("value", name="each_pair").c.value
+        its_key, its_value = func.jsonb_extract_path_text(each, "key"), func.jsonb_extract_path_text(each, "value")
+    return select(its_value).where(func.lower(its_key) == key).limit(1).scalar_subquery()
+
+
+def uuid_text(dialect: str, id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """An id as people write it; SQLite keeps it as 32 digits."""
+    if dialect != "sqlite":
+        return cast(id, String)
+    digits = cast(id, String)
+    parts = [func.substr(digits, start, length) for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))]
+    return func.printf("%s-%s-%s-%s-%s", *parts)
 
 
 _LOCK = 0x6E656374

@@ -12,7 +12,9 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     Uuid,
+    and_,
     delete,
+    false,
     func,
     insert,
     literal,
@@ -23,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from nectary import clock
-from nectary.caller import Caller
+from nectary.caller import Caller, Kind
 from nectary.db import cursors, dialects, tables
 from nectary.db.cursors import Place
 from nectary.db.dialects import UtcTime
@@ -34,7 +36,14 @@ from nectary.shape import Page, wire_name
 Item = TypeVar("Item")
 
 # What a thing is called in refusals. The contract says "aggregator" for core instances, "member" for memberships.
-NOUNS = {"memberships": "member", "agent_configs": "agent config"}
+NOUNS = {
+    "memberships": "member",
+    "agent_configs": "agent config",
+    "core_instances": "aggregator",
+    "saml_mappings": "SAML mapping",
+    "pipeline_statuses": "pipeline status",
+    "cluster_object_regexes": "cluster object regex",
+}
 
 # A broken uniqueness constraint -> the contract's sentence.
 _TAKEN: dict[str, str] = {
@@ -43,7 +52,24 @@ _TAKEN: dict[str, str] = {
     "uq_tokens_project_id_name": "token name taken",
     "uq_environments_project_id_name": "environment name taken",
     "uq_agents_project_id_machine_id": "machine ID conflict",
+    "uq_core_instances_environment_id_name": "aggregator name already exists",
+    "uq_resource_profiles_core_instance_id_name": "resource profile name already exists",
+    "uq_cluster_objects_core_instance_id_kind_name": "cluster object already exists",
+    "uq_core_instance_files_core_instance_id_name": "core instance file already exists",
+    "uq_core_instance_secrets_core_instance_id_key": "core instance secret already exists",
+    "uq_pipelines_core_instance_id_name": "pipeline name already exists",
+    "uq_pipeline_ports_pipeline_id_protocol_frontend_port": "pipeline port already in use",
+    "uq_cluster_object_regexes_pipeline_id_regex": "cluster object regex already exists",
+    "uq_pipeline_files_pipeline_id_name": "pipeline file already exists",
+    "uq_pipeline_secrets_pipeline_id_key": "pipeline secret already exists",
+    "uq_pipeline_checks_pipeline_id_protocol_host_port": "pipeline check already exists",
+    "uq_ingest_checks_core_instance_id_config_section_id": "ingestion check already exists",
+    "uq_fleets_project_id_name": "fleet name taken",
+    "uq_fleet_files_fleet_id_name": "fleet file name already exists",
+    "uq_processing_rule_templates_project_id_version_name": "processing rule template already exists",
 }
+# The contract counts these two among wrong values (422), not conflicts (409).
+_WRONG = {"cluster object already exists", "ingestion check already exists"}
 # SQLite names the columns of a broken constraint, not the constraint.
 _BY_COLUMNS = {
     ", ".join(f"{table.name}.{column.name}" for column in constraint.columns): str(constraint.name)
@@ -62,8 +88,18 @@ def not_found(table: Table) -> NotFound:
 
 
 def visible(table: Table, caller: Caller) -> ColumnElement[bool]:
-    """The one place that decides which rows a caller can see."""
-    return table.c.project_id == caller.project_id
+    """The one place that decides which rows a caller can see: a project's, or a core instance's own."""
+    mine = table.c.project_id == caller.project_id
+    if caller.kind is not Kind.CORE_INSTANCE:
+        return mine
+    if table is tables.core_instances:
+        return and_(mine, table.c.id == caller.id)
+    if "core_instance_id" in table.c:
+        return and_(mine, table.c.core_instance_id == caller.id)
+    if "pipeline_id" in table.c:
+        pipelines = tables.pipelines
+        return and_(mine, table.c.pipeline_id.in_(select(pipelines.c.id).where(pipelines.c.core_instance_id == caller.id)))
+    return false()
 
 
 async def find(tx: ReadTx, caller: Caller, table: Table, id: UUID) -> Row[Any] | None:
@@ -123,15 +159,20 @@ def refused(error: DBAPIError) -> Refusal | None:
     text = str(error.orig)
     if isinstance(error, IntegrityError):
         if match := re.search(r"UNIQUE constraint failed: (.+)", text):
-            return Conflict(_TAKEN.get(_BY_COLUMNS.get(match[1], ""), "conflict"))
+            return _taken(_BY_COLUMNS.get(match[1], ""))
         if match := re.search(r'unique constraint "(\w+)"', text):
-            return Conflict(_TAKEN.get(match[1], "conflict"))
+            return _taken(match[1])
         if "foreign key" in text.lower():
             return Conflict("conflict", "something still refers to it, or what it refers to is gone")
     signs = ("\\u0000", "unsupported Unicode escape", "0x00", "Python int too large", "out of range")
     if any(sign in text for sign in signs):
         return Invalid("invalid argument", "a value cannot be stored: a NUL character or too large a number")
     return None
+
+
+def _taken(constraint: str) -> Refusal:
+    sentence = _TAKEN.get(constraint, "conflict")
+    return Invalid(sentence) if sentence in _WRONG else Conflict(sentence)
 
 
 async def page(
@@ -142,14 +183,17 @@ async def page(
     *,
     last: int,
     before: Place | None,
+    counted: bool = False,
 ) -> Page[Item]:
-    """The newest `last` rows of `query`, or the `last` just older than the place `before` names."""
+    """The newest `last` rows of `query`, or the `last` just older than the place `before` names; `counted`: and how many
+    rows there are in all."""
+    total = await count(tx, query.with_only_columns(table.c.id)) if counted else None
     place = (table.c.created_at, table.c.id)
     query = query.order_by(*(column.desc() for column in place)).limit(last)
     if before is not None:
         query = query.where(tuple_(*place) < tuple_(literal(before[0], UtcTime()), literal(before[1], Uuid())))
     rows: Sequence[Row[Any]] = (await tx.execute(query)).all()
-    return Page([shape(row) for row in rows], cursors.encode(rows[-1].created_at, rows[-1].id) if rows else None)
+    return Page([shape(row) for row in rows], cursors.encode(rows[-1].created_at, rows[-1].id) if rows else None, total)
 
 
 async def count(tx: ReadTx, query: Select[Any]) -> int:

@@ -82,7 +82,7 @@ projects = Table(
     Column("name", Text, nullable=False),
     Column("v3_enabled", Boolean, nullable=False),
     Column("settings", Json, nullable=False),
-    Column("agent_key", LargeBinary(48), nullable=False),  # signs the tokens of its agents
+    Column("agent_key", LargeBinary(48), nullable=False),  # signs the tokens of its agents and core instances
     _at("created_at"),
     _at("updated_at"),
     Index(None, "created_at", "id"),
@@ -174,6 +174,8 @@ agents = Table(
     _id(),
     _of("projects"),
     _of("environments", on_delete=None),  # an environment in use cannot go
+    _of("fleets", nullable=True, on_delete="SET NULL"),
+    _of("pipelines", nullable=True, on_delete="SET NULL"),  # set where it is the Fluent Bit of a pipeline
     Column("machine_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("reported_name", Text, nullable=False),  # its own word; `name` may have been changed by a person
@@ -190,12 +192,15 @@ agents = Table(
     _at("first_metrics_added_at", nullable=True),
     _at("last_metrics_added_at", nullable=True),
     _at("seen_at"),  # its last registration or metrics: what "healthy" is judged by
+    _at("registered_at", nullable=True),  # its last start or reload: what "has the fleet's config" is judged by
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("project_id", "machine_id"),
     Index(None, "project_id", "created_at", "id"),
     Index(None, "project_id", "name"),
     Index(None, "environment_id"),
+    Index(None, "fleet_id", "created_at", "id"),
+    Index(None, "pipeline_id"),
 )
 
 agent_configs = Table(
@@ -223,7 +228,7 @@ agent_errors = Table(
 )
 
 # -- Metrics -------------------------------------------------------------------------------------------------------------
-# Owners are agents and projects (later pipelines and core instances). Times are seconds since the epoch: these rows are
+# Owners are agents, pipelines, core instances and projects. Times are seconds since the epoch: these rows are
 # written by the thousand and read by the range.
 
 counters = Table(
@@ -251,3 +256,436 @@ def _samples(level: str) -> Table:
 samples_raw = _samples("raw")
 samples_1m = _samples("1m")
 samples_5m = _samples("5m")
+
+# -- Core instances and what they hold -------------------------------------------------------------------------------------
+
+core_instances = Table(
+    "core_instances",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("environments", on_delete=None),  # an environment in use cannot go
+    Column("name", String(63), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("cluster_logging", Boolean, nullable=False),
+    Column("skip_service_creation", Boolean, nullable=False),
+    Column("public_key", Text, nullable=False),  # as published: base64 of PEM; the private one is shown once, never kept
+    _at("pinged_at", nullable=True),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("environment_id", "name"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "name"),
+)
+
+resource_profiles = Table(
+    "resource_profiles",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("core_instances"),
+    Column("name", String(255), nullable=False),
+    Column("storage_max_chunks_up", Integer, nullable=False),
+    Column("storage_sync_full", Boolean, nullable=False),
+    Column("storage_backlog_mem_limit", Text, nullable=False),
+    Column("storage_volume_size", Text, nullable=False),
+    Column("storage_max_chunks_pause", Boolean, nullable=False),
+    Column("cpu_buffer_workers", Integer, nullable=False),
+    Column("cpu_limit", Text, nullable=False),
+    Column("cpu_request", Text, nullable=False),
+    Column("memory_limit", Text, nullable=False),
+    Column("memory_request", Text, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("core_instance_id", "name"),
+    Index(None, "core_instance_id", "created_at", "id"),
+    Index(None, "project_id", "name"),
+)
+
+cluster_objects = Table(
+    "cluster_objects",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("core_instances"),
+    Column("name", String(253), nullable=False),
+    Column("kind", String(16), nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("core_instance_id", "kind", "name"),
+    Index(None, "core_instance_id", "created_at", "id"),
+    Index(None, "project_id", "name"),
+)
+
+
+def _files(name: str, owner: str, *more: Column[object]) -> Table:
+    return Table(
+        name,
+        metadata,
+        _id(),
+        _of("projects"),
+        _of(owner),
+        Column("name", String(255), nullable=False),
+        Column("contents", LargeBinary, nullable=False),  # sealed with the core instance's public key where `encrypted`
+        Column("encrypted", Boolean, nullable=False),
+        *more,
+        _at("created_at"),
+        _at("updated_at"),
+        UniqueConstraint(f"{owner.removesuffix('s')}_id", "name"),
+        Index(None, f"{owner.removesuffix('s')}_id", "created_at", "id"),
+        Index(None, "project_id"),
+    )
+
+
+def _secrets(name: str, owner: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        _id(),
+        _of("projects"),
+        _of(owner),
+        Column("key", String(255), nullable=False),
+        Column("value", LargeBinary, nullable=False),  # sealed with the core instance's public key, always
+        _at("created_at"),
+        _at("updated_at"),
+        UniqueConstraint(f"{owner.removesuffix('s')}_id", "key"),
+        Index(None, f"{owner.removesuffix('s')}_id", "created_at", "id"),
+        Index(None, "project_id", "key"),
+    )
+
+
+def _checks(name: str, owner: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        _id(),
+        _of("projects"),
+        _of(owner),
+        Column("protocol", String(3), nullable=False),
+        Column("host", String(253), nullable=False),
+        Column("port", Integer, nullable=False),
+        Column("retries", Integer, nullable=False),
+        Column("status", String(16), nullable=False),
+        _at("created_at"),
+        _at("updated_at"),
+        UniqueConstraint(f"{owner.removesuffix('s')}_id", "protocol", "host", "port"),
+        Index(None, f"{owner.removesuffix('s')}_id", "created_at", "id"),
+        Index(None, "project_id"),
+    )
+
+
+core_instance_files = _files("core_instance_files", "core_instances")
+core_instance_secrets = _secrets("core_instance_secrets", "core_instances")
+core_instance_checks = _checks("core_instance_checks", "core_instances")
+# A file that a processing rule was turned into goes with the rule.
+pipeline_files = _files("pipeline_files", "pipelines", _of("processing_rules", nullable=True))
+pipeline_secrets = _secrets("pipeline_secrets", "pipelines")
+pipeline_checks = _checks("pipeline_checks", "pipelines")
+
+ingest_checks = Table(
+    "ingest_checks",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("core_instances"),
+    _of("config_sections"),
+    Column("status", String(16), nullable=False),
+    Column("retries", Integer, nullable=False),
+    Column("collect_logs", Boolean, nullable=False),
+    Column("logs", LargeBinary, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("core_instance_id", "config_section_id"),
+    Index(None, "core_instance_id", "created_at", "id"),
+    Index(None, "config_section_id"),
+    Index(None, "project_id"),
+)
+
+saml_mappings = Table(
+    "saml_mappings",
+    metadata,
+    _id(),
+    _of("projects"),
+    Column("claim_key", String(255), nullable=False),
+    Column("claim_value", String(255), nullable=False),
+    Column("role", String(16), nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    Index(None, "project_id", "created_at", "id"),
+)
+
+# -- Pipelines -----------------------------------------------------------------------------------------------------------
+
+pipelines = Table(
+    "pipelines",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("core_instances"),
+    _of("resource_profiles", on_delete=None),  # a profile in use cannot go
+    Column("name", String(63), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("internal", String(16)),  # what the system made it for: health-check or cluster-logging
+    # The newest of its histories, so that a list of pipelines is one query. Not foreign keys: those rows point here.
+    Column("config_id", Uuid, nullable=False),
+    Column("status_id", Uuid, nullable=False),
+    Column("deployment_strategy", String(16), nullable=False),
+    Column("image", Text),
+    Column("replicas_count", Integer, nullable=False),
+    Column("replicas_count_prev", Integer, nullable=False),
+    Column("ports_from_config", Boolean, nullable=False),
+    Column("checks_from_config", Boolean, nullable=False),
+    Column("wait_for_checks", Boolean, nullable=False),
+    Column("port_kind", String(16), nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("labels", Json),
+    Column("metadata", Json, nullable=False),
+    Column("scaling", Json, nullable=False),  # the ten numbers and words of horizontal scaling, by their wire names
+    Column("scheduling", Json, nullable=False),  # what is passed on to Kubernetes as it came, by its wire names
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("core_instance_id", "name"),
+    Index(None, "core_instance_id", "created_at", "id"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "name"),
+    Index(None, "resource_profile_id"),
+)
+
+pipeline_configs = Table(
+    "pipeline_configs",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    Column("raw_config", Text, nullable=False),
+    Column("config_format", String(8), nullable=False),
+    _at("created_at"),
+    Index(None, "pipeline_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+pipeline_statuses = Table(
+    "pipeline_statuses",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    _of("pipeline_configs", name="config_id"),
+    Column("status", String(16), nullable=False),
+    Column("events", Json, nullable=False),
+    _at("created_at"),
+    Index(None, "pipeline_id", "created_at", "id"),
+    Index(None, "config_id"),
+    Index(None, "project_id"),
+)
+
+pipeline_ports = Table(
+    "pipeline_ports",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    Column("protocol", String(8), nullable=False),
+    Column("kind", String(16)),  # None: as the pipeline's port_kind says
+    Column("frontend_port", Integer, nullable=False),
+    Column("backend_port", Integer, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("from_config", Boolean, nullable=False),  # found there, and not opened by hand
+    Column("plugin_id", Text),  # of the plugin that listens, as the contract numbers them
+    Column("plugin_name", Text),
+    Column("plugin_alias", Text),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("pipeline_id", "protocol", "frontend_port"),
+    Index(None, "pipeline_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+pipeline_logs = Table(
+    "pipeline_logs",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    Column("logs", Text, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("status", String(8), nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    Index(None, "pipeline_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+pipeline_cluster_objects = Table(
+    "pipeline_cluster_objects",
+    metadata,
+    Column("pipeline_id", Uuid, ForeignKey("pipelines.id", ondelete="CASCADE"), primary_key=True),
+    Column("cluster_object_id", Uuid, ForeignKey("cluster_objects.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "cluster_object_id"),
+)
+
+cluster_object_regexes = Table(
+    "cluster_object_regexes",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    Column("regex", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("pipeline_id", "regex"),
+    Index(None, "pipeline_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+sidecars = Table(
+    "sidecars",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    Column("name", String(63), nullable=False),
+    Column("image", Text, nullable=False),
+    Column("container", Json, nullable=False),  # the rest of it, by its wire names
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("pipeline_id", "name"),
+    Index(None, "pipeline_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+config_sections = Table(
+    "config_sections",
+    metadata,
+    _id(),
+    _of("projects"),
+    # The rule it was generated from, and goes with; deferred, so that either may be written first.
+    Column(
+        "processing_rule_id", Uuid, ForeignKey("processing_rules.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED")
+    ),
+    Column("kind", String(8), nullable=False),
+    Column("properties", Json, nullable=False),  # [{"key", "value"}] in the order given
+    _at("created_at"),
+    _at("updated_at"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "processing_rule_id"),
+)
+
+pipeline_config_sections = Table(
+    "pipeline_config_sections",
+    metadata,
+    Column("pipeline_id", Uuid, ForeignKey("pipelines.id", ondelete="CASCADE"), primary_key=True),
+    Column("config_section_id", Uuid, ForeignKey("config_sections.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", SmallInteger, nullable=False),
+    Index(None, "config_section_id"),
+)
+
+trace_sessions = Table(
+    "trace_sessions",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    Column("plugins", Json, nullable=False),
+    Column("lifespan", BigInteger, nullable=False),  # nanoseconds, as Go counts them
+    _at("ends_at"),  # created_at + lifespan; active until then
+    _at("created_at"),
+    _at("updated_at"),
+    Index(None, "pipeline_id", "created_at", "id"),
+    Index(None, "pipeline_id", "ends_at"),
+    Index(None, "project_id", "created_at", "id"),
+)
+
+trace_records = Table(
+    "trace_records",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("trace_sessions", name="session_id"),
+    Column("type", SmallInteger, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("start_time", BigInteger, nullable=False),  # seconds since the epoch, as the agent counts
+    Column("end_time", BigInteger, nullable=False),
+    Column("plugin_instance", Text, nullable=False),
+    Column("plugin_alias", Text, nullable=False),
+    Column("return_code", Integer, nullable=False),
+    Column("records", Json, nullable=False),
+    _at("created_at"),
+    Index(None, "session_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+# -- Fleets --------------------------------------------------------------------------------------------------------------
+
+fleets = Table(
+    "fleets",
+    metadata,
+    _id(),
+    _of("projects"),
+    Column("name", String(32), nullable=False),
+    Column("min_fluent_bit_version", String(64), nullable=False),
+    Column("raw_config", Text, nullable=False),
+    Column("config_format", String(8), nullable=False),
+    Column("tags", Json, nullable=False),
+    # Seconds since the epoch, served as Last-Modified: agents compare it, and see no change that does not move it on.
+    Column("config_version", BigInteger, nullable=False),
+    _at("config_changed_at"),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("project_id", "name"),
+    Index(None, "project_id", "created_at", "id"),
+)
+
+fleet_files = Table(
+    "fleet_files",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("fleets"),
+    Column("name", String(255), nullable=False),
+    Column("contents", LargeBinary, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("fleet_id", "name"),
+    Index(None, "fleet_id", "created_at", "id"),
+)
+
+# -- Processing rules ----------------------------------------------------------------------------------------------------
+
+processing_rules = Table(
+    "processing_rules",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("pipelines"),
+    # The config section and the file that it was turned into point here, and go with it.
+    Column("match", Text, nullable=False),
+    Column("is_match_regexp", Boolean, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("actions", Json, nullable=False),  # as given, in order
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("pipeline_id"),
+    Index(None, "project_id"),
+)
+
+processing_rule_templates = Table(
+    "processing_rule_templates",
+    metadata,
+    _id(),
+    _of("projects"),
+    Column("version", SmallInteger, nullable=False),  # of the API that made it: 1 or 2; neither lists the other's
+    Column("name", String(255), nullable=False),
+    Column("definition", Json, nullable=False),
+    Column("pipeline_version", Text),
+    Column("input", Text),
+    Column("is_raw_input", Boolean, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("project_id", "version", "name"),
+    Index(None, "project_id", "created_at", "id"),
+)

@@ -55,13 +55,15 @@ class ReadTx:
 class WriteTx(ReadTx):
     """A transaction that may change things.
 
-    `touched` names what it changed, for the audit log; `revoked` whose tokens must be forgotten once it is committed.
+    `touched` names what it changed, for the audit log; `revoked` whose tokens must be forgotten once it is committed; `idle`
+    says that there was nothing to change, and so is nothing to audit.
     """
 
     def __init__(self, connection: Connection | AsyncConnection, *, beside: bool = False) -> None:
         super().__init__(connection, beside=beside)
         self.touched: dict[str, UUID] = {}
         self.revoked: set[UUID] = set()
+        self.idle = False
 
 
 class Database:
@@ -126,6 +128,11 @@ class Database:
             yield connection
         finally:
             await connection.close()
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What runs the statements: to listen to them."""
+        return (self._reading, self._writing) if self.embedded else (self._engine.sync_engine,)
 
     def size(self) -> int:
         """Bytes on disk of an embedded database, with its log; 0 for another's."""

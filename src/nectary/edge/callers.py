@@ -1,7 +1,7 @@
 """Who is asking, found before anything else of a request is read.
 
-A route states whom it serves with `may(...)`, `signed_in` or `anybody`; `Route` lets the guard speak first, so a stranger
-learns nothing from the order of errors: 401, then a malformed id, then 403 or 404, and only then the body.
+A route states whom it serves: `may(...)`, `SignedInPerson`, `KnownReader` or `OpenToAll`. `Route` lets the guard speak first,
+so a stranger learns nothing from the order of errors: 401, then a malformed id, then 403 or 404, and only then the body.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -19,12 +19,15 @@ from nectary.caller import Caller, Kind, Person
 from nectary.db import statements, tables
 from nectary.db.transaction import ReadTx
 from nectary.edge import bodies, context
-from nectary.errors import Forbidden, Invalid, Unauthenticated
-from nectary.resources import agents, memberships, sessions, tokens
+from nectary.errors import Forbidden, Invalid, Refusal, Unauthenticated
+from nectary.resources import agents, core_instances, memberships, sessions, tokens
+from nectary.shape import wire_name
 
 PEOPLE_AND_TOKENS = frozenset({Kind.USER, Kind.PROJECT_TOKEN})
 PEOPLE = frozenset({Kind.USER})
 TOKENS = frozenset({Kind.PROJECT_TOKEN})
+# What a core instance's own, older kind of token is for: itself, its pipelines and what they hold (see statements.visible).
+WITH_CORE_INSTANCES = PEOPLE_AND_TOKENS | {Kind.CORE_INSTANCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +37,22 @@ class Asker:
     person: Person | None = None
     token: Caller | None = None
     agent: Caller | None = None
+    core_instance: Caller | None = None
 
 
 async def identify(request: Request) -> Asker:
     """Prove every credential present. One that is present and wrong is refused, even beside a good one."""
     headers = request.headers
-    person = token = agent = None
+    person = token = agent = core_instance = None
     if (authorization := headers.getlist("authorization")) != []:
         person = await _person(request, authorization)
     if (given := headers.get("x-project-token")) is not None:
         token = await remembered(context.of(request), given, Kind.PROJECT_TOKEN, tokens.prove)
     if (given := headers.get("x-agent-token")) is not None:
         agent = await remembered(context.of(request), given, Kind.AGENT, agents.prove)
-    return Asker(person, token, agent)
+    if (given := headers.get("x-aggregator-token")) is not None:
+        core_instance = await remembered(context.of(request), given, Kind.CORE_INSTANCE, core_instances.prove)
+    return Asker(person, token, agent, core_instance)
 
 
 async def _person(request: Request, authorization: list[str]) -> Person:
@@ -90,6 +96,8 @@ class May:
     of: Table | None
     at: str | None
     kinds: frozenset[Kind]
+    denies: bool = False  # what is not there is 403, not 404
+    absent: bool = False  # what is not there is nothing to refuse: deleting it again succeeds
 
     async def admit(self, request: Request) -> None:
         asker = await identify(request)
@@ -100,34 +108,52 @@ class May:
     async def _caller(self, request: Request, asker: Asker) -> Caller:
         if asker.person is not None and Kind.USER in self.kinds:
             return await self._member(request, asker.person)
-        tokens = ((Kind.AGENT, asker.agent), (Kind.PROJECT_TOKEN, asker.token))
+        tokens = ((Kind.AGENT, asker.agent), (Kind.CORE_INSTANCE, asker.core_instance), (Kind.PROJECT_TOKEN, asker.token))
         known = next((caller for kind, caller in tokens if caller is not None and kind in self.kinds), None)
         if known is None:
             raise Unauthenticated("unauthenticated", f"this needs a {' or '.join(sorted(self.kinds))}")
-        if self.of is not None:
+        if self.of is not None and (self._given(request) or self.at in request.path_params):
             id = self._id(request)
-            if self.of is tables.projects and id != known.project_id:
-                raise Forbidden("permission denied")
+            if not self.absent and not await self._is_theirs(request, known, id):
+                raise self._hidden()
         return known
 
     async def _member(self, request: Request, person: Person) -> Caller:
         assert self.of is not None, "an operation for people names the thing it is about"
         async with context.of(request).database.read() as tx:
             caller = await memberships.caller_in(tx, person, self.of, self._id(request))
-        if caller is not None:
-            return caller
+        if caller is None:
+            raise self._hidden()
+        return caller
+
+    async def _is_theirs(self, request: Request, caller: Caller, id: UUID) -> bool:
+        """Whether thing `id` is there, and in the caller's project: said before anything of the body is."""
+        assert self.of is not None
         if self.of is tables.projects:
-            raise Forbidden("permission denied")
-        raise statements.not_found(self.of)
+            return id == caller.project_id
+        async with context.of(request).database.read() as tx:
+            return await statements.find(tx, caller, self.of, id) is not None
+
+    def _hidden(self) -> Refusal:
+        """What is said of things that are nobody's, or another project's."""
+        assert self.of is not None
+        if self.denies or self.of is tables.projects:
+            return Forbidden("permission denied")
+        return statements.not_found(self.of)
+
+    def _given(self, request: Request) -> str:
+        assert self.at is not None
+        return request.path_params.get(self.at) or request.query_params.get(self.at, "")
 
     def _id(self, request: Request) -> UUID:
-        assert self.at is not None
-        given = request.path_params.get(self.at) or request.query_params.get(self.at, "")
+        given = self._given(request)
         try:
             return UUID(given)
         except ValueError:
             assert self.of is not None
-            raise Invalid(f"invalid {statements.noun(self.of)} ID", f"{given[:60]!r} is not a UUID") from None
+            # The one thing with two names in the contract is refused by the one it was asked by.
+            noun = "core instance" if self.at == "coreInstanceID" else statements.noun(self.of)
+            raise Invalid(f"invalid {noun} ID", f"{given[:60]!r} is not a UUID") from None
 
     async def __call__(self, request: Request) -> Caller:
         caller: Caller = request.state.caller
@@ -150,6 +176,26 @@ class SignedIn:
 
 
 @dataclass(frozen=True, eq=False)
+class Known:
+    """Admits people, and project tokens that hold a permission, for what concerns no project."""
+
+    permission: str
+
+    async def admit(self, request: Request) -> None:
+        asker = await identify(request)
+        if asker.person is not None:
+            request.state.person = asker.person
+        elif asker.token is not None:
+            asker.token.require(self.permission)
+            request.state.caller = asker.token
+        else:
+            raise Unauthenticated("unauthenticated", f"this needs a {' or '.join(sorted(PEOPLE_AND_TOKENS))}")
+
+    async def __call__(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, eq=False)
 class Anybody:
     """Says that a route is for everyone, so that none is open by forgetting."""
 
@@ -160,24 +206,33 @@ class Anybody:
         pass
 
 
-Guard = May | SignedIn | Anybody
+Guard = May | SignedIn | Known | Anybody
 
-_SPELLED = {"projects": "projectID", "memberships": "memberID", "tokens": "tokenID", "agent_errors": "agentErrorID"}
+_SPELLED = {"memberships": "memberID"}  # where the path's name is not the table's
 
 
-def may(permission: str, of: Table | None = None, *, at: str | None = None, by: frozenset[Kind] = PEOPLE_AND_TOKENS) -> Any:
+def may(
+    permission: str,
+    of: Table | None = None,
+    *,
+    at: str | None = None,
+    by: frozenset[Kind] = PEOPLE_AND_TOKENS,
+    denies: bool = False,
+    absent: bool = False,
+) -> Any:
     """Admit callers holding `permission`; see May."""
     if of is not None and at is None:
-        at = _SPELLED.get(of.name) or f"{of.name.removesuffix('s')}ID"
-    return Depends(May(permission, of, at, by))
+        at = _SPELLED.get(of.name) or wire_name(f"{of.name.removesuffix('s')}_id")
+    return Depends(May(permission, of, at, by, denies, absent))
 
 
 SignedInPerson = Annotated[Person, Depends(SignedIn())]
+KnownReader = Annotated[None, Depends(Known("read:*"))]
 OpenToAll = Annotated[None, Depends(Anybody())]
 
 
 def guard_of(dependant: Dependant) -> Guard:
-    guards = [inner.call for inner in dependant.dependencies if isinstance(inner.call, May | SignedIn | Anybody)]
+    guards = [inner.call for inner in dependant.dependencies if isinstance(inner.call, Guard)]
     assert len(guards) == 1, f"{dependant.path}: every route states exactly one guard"
     return guards[0]
 

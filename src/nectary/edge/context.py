@@ -1,13 +1,19 @@
 """What every route can reach: made once by server.py, kept on the application."""
 
-from dataclasses import dataclass
+from asyncio import Semaphore
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated
+from uuid import UUID
 
+from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
 from nectary.edge.credentials import Credentials
+from nectary.edge.fleet_configs import FleetConfigs
 from nectary.edge.measures import Measures
 from nectary.metrics.buffer import Buffer
 from nectary.settings import Settings
@@ -21,6 +27,19 @@ class Context:
     attempts: Attempts
     buffer: Buffer
     measures: Measures
+    fleet_configs: FleetConfigs
+    validations: Semaphore = field(default_factory=lambda: Semaphore(2))  # configs of strangers read at once
+
+    def forget(self, subjects: Iterable[UUID]) -> None:
+        """Forget what is remembered of these tokens, sessions, agents and fleets: it changed, or is gone."""
+        subjects = set(subjects)
+        self.credentials.forget(subjects)
+        self.fleet_configs.forget(subjects)
+
+    def confirm(self) -> None:
+        """What changed elsewhere has just been read and forgotten."""
+        self.credentials.confirm()
+        self.fleet_configs.confirm()
 
 
 def of(request: HTTPConnection) -> Context:
@@ -30,3 +49,10 @@ def of(request: HTTPConnection) -> Context:
 def of_scope(scope: Scope) -> Context:
     context: Context = scope["app"].state.context
     return context
+
+
+async def _settings(request: Request) -> Settings:
+    return of(request).settings
+
+
+Configured = Annotated[Settings, Depends(_settings)]

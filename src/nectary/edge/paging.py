@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Request, Response
 
 from nectary.db import cursors
 from nectary.db.cursors import Place
-from nectary.shape import Page
+from nectary.shape import Listing, Page
 
 USUAL = 1000
 MOST = 10_000
@@ -33,6 +33,11 @@ class Window:
             query = urlencode([*kept, ("before", page.cursor)])
             self.response.headers["Link"] = f'<{self.request.url.path}?{query}>; rel="next"'
         return page.items
+
+    def listing(self, page: Page[Item]) -> Listing[Item]:
+        """The rows as an object; the page was counted."""
+        assert page.count is not None
+        return Listing(items=page.items, end_cursor=page.cursor, count=page.count)
 
 
 async def _window(

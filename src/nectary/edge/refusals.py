@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
@@ -80,7 +80,8 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where, *path = first["loc"]
-    said = f"{'.'.join(str(step) for step in path)}: {first['msg']}" if path else first["msg"]
+    what = first["msg"].removeprefix("Value error, ")
+    said = f"{'.'.join(str(step) for step in path)}: {what}" if path else what
     body = getattr(request.scope.get("route"), "body_field", None)
     if where == "body" and body is not None:
         sentence = sentence_for(body.field_info.annotation, path)
@@ -98,11 +99,16 @@ def sentence_for(annotation: Any, path: Sequence[str | int]) -> str | None:
     step, rest = path[0], path[1:]
     for model in _models(annotation):
         for name, field in model.model_fields.items():
-            if step in (name, wire_name(name), field.alias):
+            if step in _spellings(name, field):
                 return sentence_for(_annotated(field), rest) or found
     if isinstance(step, int):
         return next((s for inner in _inner(annotation) if (s := sentence_for(inner, rest))), found)
     return next((s for inner in _inner(annotation) if (s := sentence_for(inner, path))), found)
+
+
+def _spellings(name: str, field: FieldInfo) -> tuple[object, ...]:
+    others = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else ()
+    return (name, wire_name(name), field.alias, *others)
 
 
 def _annotated(field: FieldInfo) -> Any:

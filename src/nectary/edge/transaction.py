@@ -24,8 +24,9 @@ async def audited(request: Request) -> AsyncIterator[transaction.WriteTx]:
     here = context.of(request)
     async with here.database.write() as tx:
         yield tx
-        await audit.record(tx, request)
-    here.credentials.forget(tx.revoked)
+        if not tx.idle:
+            await audit.record(tx, request)
+    here.forget(tx.revoked)
 
 
 async def _writing(request: Request) -> AsyncIterator[transaction.WriteTx]:

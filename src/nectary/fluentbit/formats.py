@@ -4,6 +4,7 @@ from nectary.fluentbit import classic, json, yaml
 from nectary.fluentbit.document import LIMITS, Document, Format, Limits
 from nectary.fluentbit.reading import Glob, Read
 
+UNNAMED = {Format.CLASSIC: "fluent-bit.conf", Format.YAML: "fluent-bit.yaml", Format.JSON: "fluent-bit.json"}
 _PARSERS = {Format.CLASSIC: classic.parse, Format.YAML: yaml.parse, Format.JSON: json.parse}
 
 
@@ -30,12 +31,16 @@ def format_of(file: str) -> Format:
 
 def parse(
     data: str | bytes,
-    file: str,
+    file: str | None = None,
     format: Format | None = None,
     *,
     read: Read | None = None,
     glob: Glob | None = None,
     limits: Limits = LIMITS,
 ) -> Document:
-    """Read a configuration; the format is told by the file's name unless given. Raises ConfigError."""
-    return _PARSERS[format or format_of(file)](data, file, read, glob, limits)
+    """Read a configuration; the format is told by the file's name unless given. Raises ConfigError.
+
+    Without a file's name, places name the file that Fluent Bit would look for.
+    """
+    known = format or format_of(file or "")
+    return _PARSERS[known](data, file or UNNAMED[known], read, glob, limits)

@@ -1,4 +1,4 @@
-"""Keeps what is remembered of tokens honest: a revocation anywhere is obeyed here within five seconds."""
+"""Keeps what is remembered of tokens and fleets honest: a change anywhere is obeyed here within five seconds."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,8 +18,8 @@ async def read_revocations(context: Context) -> None:
     async with context.database.read() as tx:
         query = select(tables.revocations.c.subject).where(tables.revocations.c.created_at > since)
         gone = (await tx.execute(query)).scalars().all()
-    context.credentials.forget(gone)
-    context.credentials.confirm()
+    context.forget(gone)
+    context.confirm()
 
 
 async def note_sessions(context: Context) -> None:

@@ -8,9 +8,10 @@ from nectary import clock
 from nectary.db import tables
 from nectary.edge.context import Context
 from nectary.metrics import store
-from nectary.resources import sessions
+from nectary.resources import sessions, trace_records
 
 _REVOCATIONS_KEPT = timedelta(hours=1)
+_SOME = 1000
 
 
 async def tidy(context: Context) -> None:
@@ -18,6 +19,8 @@ async def tidy(context: Context) -> None:
     for level, seconds in zip(store.LEVELS, kept, strict=True):
         while await _forget_some(context, level, clock.seconds() - seconds):
             pass
+    while await _forget_some_traces(context):
+        pass
     async with context.database.write() as tx:
         await sessions.forget_expired(tx)
         revocations = tables.revocations
@@ -28,3 +31,9 @@ async def _forget_some(context: Context, level: store.Level, before: float) -> b
     """A bounded piece at a time, so that nobody waits long for the one writer."""
     async with context.database.write(beside=True) as tx:
         return await store.forget(tx, level, before) > 0
+
+
+async def _forget_some_traces(context: Context) -> bool:
+    older_than = timedelta(seconds=context.settings.keep_traces)
+    async with context.database.write() as tx:
+        return await trace_records.forget(tx, older_than=older_than, most=_SOME) > 0

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, and_, bindparam, delete, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, delete, func, or_, select
 
 from nectary import clock
 from nectary.db import dialects, statements, tables
@@ -20,7 +20,7 @@ from nectary.db.dialects import UtcTime
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.metrics import counters
 from nectary.metrics.buffer import Post
-from nectary.metrics.cmetrics import Readings
+from nectary.metrics.cmetrics import FIELDS, Readings
 from nectary.metrics.counters import Counters, Totals
 
 Sample = tuple[float, Totals]
@@ -44,16 +44,34 @@ FIVE_MINUTES = Level(tables.samples_5m, 300.0)
 LEVELS = (RAW, MINUTE, FIVE_MINUTES)
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The pipeline whose Fluent Bit an agent is, and the core instance that runs it."""
+
+    pipeline_id: UUID
+    core_instance_id: UUID
+
+
 async def write(tx: WriteTx, posts: list[Post]) -> None:
-    """Add posts to their agents' and projects' totals; those of agents that are gone meanwhile are left out."""
+    """Add posts to the totals of their agents and projects, and of the pipelines and core instances they run for; those of
+    agents that are gone meanwhile are left out."""
+    await dialects.alone(tx)  # replicas add to the same projects' totals
     there = await _agents_there(tx, posts)
-    batch = _Batch(await _known(tx, {id for post in posts for id in (post.agent_id, post.project_id)}))
+    runs = await _runs(tx, posts, there)
+    sums = {id: _shared(post, runs.get(id)) for post in posts if (id := post.agent_id) in there}
+    batch = _Batch(await _known(tx, {*sums, *(owner for owners in sums.values() for owner in owners)}))
     for post in posts:
         if post.agent_id in there:
-            batch.add(post)
+            batch.add(post, sums[post.agent_id])
     await statements.upsert(tx, tables.counters, ["owner_id"], batch.counters())
     await statements.upsert(tx, tables.samples_raw, ["owner_id", "at"], batch.samples())
     await _note_seen(tx, batch.seen)
+    await _note_pipelines(tx, {id: run.pipeline_id for id, run in runs.items() if there[id] != run.pipeline_id})
+
+
+def _shared(post: Post, run: Runs | None) -> tuple[UUID, ...]:
+    """Whose totals a post adds to, besides its agent's."""
+    return (post.project_id,) if run is None else (post.project_id, run.pipeline_id, run.core_instance_id)
 
 
 class _Batch:
@@ -62,11 +80,12 @@ class _Batch:
     def __init__(self, known: dict[UUID, bytes]) -> None:
         self._known = known
         self._agents: dict[UUID, Counters | None] = {}
-        self._projects: dict[UUID, tuple[float, Totals]] = {}
+        self._shared: dict[UUID, tuple[float, Totals]] = {}
         self._rows: dict[tuple[UUID, float], dict[str, Any]] = {}
         self.seen: dict[UUID, list[float]] = defaultdict(list)
 
-    def add(self, post: Post) -> None:
+    def add(self, post: Post, shared: tuple[UUID, ...]) -> None:
+        """Count a post for its agent, and what it adds for those that many agents add to."""
         before = self._before(post.agent_id)
         self.seen[post.agent_id].append(post.received_at)
         step = counters.advance(before, post.snapshot)
@@ -82,19 +101,20 @@ class _Batch:
         self._agents[post.agent_id] = step.counters
         # What an agent counted long before it was first heard of is its own past, not its project's present.
         just_started = zero is not None and at - zero <= _JUST_STARTED
-        last, totals = self._project(post.project_id, zero if zero is not None and just_started else post.received_at)
-        if before is not None or just_started:
-            totals = counters.add(totals, step.increments)
-        # By our clock: agents' clocks differ, and totals must not go back in time.
-        self._projects[post.project_id] = max(last, post.received_at), totals
+        for owner in shared:
+            last, totals = self._so_far(owner, zero if zero is not None and just_started else post.received_at)
+            if before is not None or just_started:
+                totals = counters.add(totals, step.increments)
+            # By our clock: agents' clocks differ, and totals must not go back in time.
+            self._shared[owner] = max(last, post.received_at), totals
 
     def counters(self) -> list[dict[str, Any]]:
         agents = [(id, counters.encode_counters(state)) for id, state in self._agents.items() if state is not None]
-        projects = [(id, counters.encode(totals)) for id, (_, totals) in self._projects.items()]
-        return [{"owner_id": id, "data": data} for id, data in [*agents, *projects]]
+        shared = [(id, counters.encode(totals)) for id, (_, totals) in self._shared.items()]
+        return [{"owner_id": id, "data": data} for id, data in [*agents, *shared]]
 
     def samples(self) -> list[dict[str, Any]]:
-        for id, (at, totals) in self._projects.items():
+        for id, (at, totals) in self._shared.items():
             self._row(id, at, totals)
         return list(self._rows.values())
 
@@ -104,13 +124,13 @@ class _Batch:
             self._agents[agent_id] = None if data is None else counters.decode_counters(data)
         return self._agents[agent_id]
 
-    def _project(self, id: UUID, zero: float) -> tuple[float, Totals]:
-        if id not in self._projects:
+    def _so_far(self, id: UUID, zero: float) -> tuple[float, Totals]:
+        if id not in self._shared:
             data = self._known.get(id)
             if data is None:
                 self._row(id, zero, Totals(), restarted=True)
-            self._projects[id] = 0.0, Totals() if data is None else counters.decode_totals(data)
-        return self._projects[id]
+            self._shared[id] = 0.0, Totals() if data is None else counters.decode_totals(data)
+        return self._shared[id]
 
     def _row(self, owner: UUID, at: float, totals: Totals, *, restarted: bool = False) -> None:
         row = {"owner_id": owner, "at": at, "totals": counters.encode(totals), "restarted": restarted}
@@ -124,12 +144,37 @@ def _moment(post: Post) -> float:
     return taken if abs(taken - post.received_at) <= CLOCK_TOLERANCE else post.received_at
 
 
-async def _agents_there(tx: ReadTx, posts: list[Post]) -> set[UUID]:
+async def _agents_there(tx: ReadTx, posts: list[Post]) -> dict[UUID, UUID | None]:
+    """The agents that still are, each with the pipeline it was last known to run."""
     agents = tables.agents
-    there: set[UUID] = set()
+    there: dict[UUID, UUID | None] = {}
     for chunk in _chunks({post.agent_id for post in posts}):
-        there.update((await tx.execute(select(agents.c.id).where(agents.c.id.in_(chunk)))).scalars())
+        rows = await tx.execute(select(agents.c.id, agents.c.pipeline_id).where(agents.c.id.in_(chunk)))
+        there.update((row.id, row.pipeline_id) for row in rows)
     return there
+
+
+async def _runs(tx: ReadTx, posts: list[Post], there: dict[UUID, UUID | None]) -> dict[UUID, Runs]:
+    """What agents run: as their label `pipeline_id` says where that is a pipeline of their project, else as it was."""
+    pipelines = tables.pipelines
+    said = {
+        post.agent_id: (post.project_id, _uuid(post.snapshot.labels.get("pipeline_id")) or there[post.agent_id])
+        for post in posts
+        if post.agent_id in there
+    }
+    known: dict[tuple[UUID, UUID | None], Runs] = {}
+    for chunk in _chunks({id for _, id in said.values() if id is not None}):
+        query = select(pipelines.c.id, pipelines.c.project_id, pipelines.c.core_instance_id)
+        for row in await tx.execute(query.where(pipelines.c.id.in_(chunk))):
+            known[row.project_id, row.id] = Runs(row.id, row.core_instance_id)
+    return {agent: known[claim] for agent, claim in said.items() if claim in known}
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
 
 
 async def _known(tx: ReadTx, owners: set[UUID]) -> dict[UUID, bytes]:
@@ -158,10 +203,23 @@ async def _note_seen(tx: WriteTx, seen: dict[UUID, list[float]]) -> None:
         await tx.execute(changed, rows)
 
 
+async def _note_pipelines(tx: WriteTx, pipelines: dict[UUID, UUID]) -> None:
+    if pipelines:
+        agents = tables.agents
+        changed = agents.update().where(agents.c.id == bindparam("agent")).values(pipeline_id=bindparam("pipeline"))
+        await tx.execute(changed, [{"agent": agent, "pipeline": pipeline} for agent, pipeline in pipelines.items()])
+
+
 def _chunks(ids: set[UUID]) -> Iterable[list[UUID]]:
     """Both databases bound the parameters of a statement at about 32,000."""
     ordered = list(ids)
     return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+
+
+async def remove(tx: WriteTx, owners: Select[Any] | Sequence[UUID]) -> None:
+    """Forget what was counted for these owners."""
+    for table in (tables.counters, *(level.table for level in LEVELS)):
+        await tx.execute(delete(table).where(table.c.owner_id.in_(owners)))
 
 
 # -- Levels ----------------------------------------------------------------------------------------------------------------
@@ -220,11 +278,30 @@ async def latest(tx: ReadTx, owner: UUID, *, since: float) -> list[Sample]:
     return []
 
 
-async def reported(tx: ReadTx, agent: UUID) -> Readings | None:
-    """What an agent's last post reported, to tell the plugins it runs from those it once ran."""
-    query = select(tables.counters.c.data).where(tables.counters.c.owner_id == agent)
-    data = (await tx.execute(query)).scalar_one_or_none()
-    return None if data is None else counters.decode_counters(data).last
+async def recent(tx: ReadTx, owner: UUID, *, since: float, over: float) -> list[Sample]:
+    """The owner's last totals since then, oldest first, over at least so many seconds where there are that many: for owners
+    whose agents post at different moments."""
+    for level in LEVELS:
+        table = level.table
+        mine = and_(table.c.owner_id == owner, table.c.at >= since)
+        newest = (await tx.execute(select(func.max(table.c.at)).where(mine))).scalar_one_or_none()
+        if newest is None:
+            continue
+        begin = select(func.max(table.c.at)).where(mine, table.c.at <= newest - over).scalar_subquery()
+        query = select(table.c.at, table.c.totals).where(mine, table.c.at >= func.coalesce(begin, since))
+        rows = (await tx.execute(query.order_by(table.c.at))).all()
+        if len(rows) > 1:
+            return [(row.at, counters.decode_totals(row.totals)) for row in rows]
+    return []
+
+
+async def reported(tx: ReadTx, *those: ColumnElement[bool]) -> Readings | None:
+    """What the last posts of those agents reported, to tell the plugins they run from those they once ran."""
+    agents, known = tables.agents, tables.counters
+    query = select(known.c.data).join(agents, agents.c.id == known.c.owner_id).where(*those).limit(_CHUNK)
+    last = [counters.decode_counters(data).last for data in (await tx.execute(query)).scalars()]
+    kinds = ({name: row for one in last for name, row in getattr(one, kind).items()} for kind in FIELDS)
+    return Readings(*kinds) if last else None
 
 
 async def _just_before(tx: ReadTx, table: Table, owner: UUID, since: float) -> float:

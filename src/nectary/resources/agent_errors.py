@@ -1,10 +1,10 @@
 """Agent errors: what an agent, or somebody for it, reports to have gone wrong."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import StringConstraints
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from nectary import clock
 from nectary.caller import Caller
@@ -53,11 +53,25 @@ async def report(tx: WriteTx, caller: Caller, agent_id: UUID, new: NewAgentError
     return AgentError.model_validate(row)
 
 
+async def of_fleet(
+    tx: ReadTx, caller: Caller, fleet_id: UUID, *, dismissed: bool | None, last: int, before: Place | None
+) -> Page[AgentError]:
+    """The errors of the agents that are in the fleet now."""
+    await statements.get(tx, caller, tables.fleets, fleet_id)
+    members = select(tables.agents.c.id).where(tables.agents.c.fleet_id == fleet_id)
+    query = select(agent_errors).where(statements.visible(agent_errors, caller), agent_errors.c.agent_id.in_(members))
+    return await _page(tx, query, dismissed, last, before)
+
+
 async def of_agent(
     tx: ReadTx, caller: Caller, agent_id: UUID, *, dismissed: bool | None, last: int, before: Place | None
 ) -> Page[AgentError]:
     await statements.get(tx, caller, tables.agents, agent_id)
     query = select(agent_errors).where(statements.visible(agent_errors, caller), agent_errors.c.agent_id == agent_id)
+    return await _page(tx, query, dismissed, last, before)
+
+
+async def _page(tx: ReadTx, query: Select[Any], dismissed: bool | None, last: int, before: Place | None) -> Page[AgentError]:
     if dismissed is not None:
         query = query.where(agent_errors.c.dismissed_at.isnot(None) if dismissed else agent_errors.c.dismissed_at.is_(None))
     return await statements.page(tx, query, agent_errors, AgentError.model_validate, last=last, before=before)

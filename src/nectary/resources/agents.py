@@ -16,7 +16,8 @@ from nectary.db import dialects, statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Forbidden, Gone, Invalid, Unauthenticated
-from nectary.resources import environments
+from nectary.metrics import store
+from nectary.resources import environments, quotas
 from nectary.resources.names import HOSTNAME
 from nectary.shape import Page, Patch, Says, Shape, Time
 
@@ -40,7 +41,7 @@ SENTENCES = {
     "environmentID": "invalid environment ID",
     "fleetID": "invalid fleet ID",
 }
-_KNOWN = {
+KNOWN = {
     "type": ("fluentbit", "fluentd"),
     "edition": ("community", "enterprise"),
     "os": ("unknown", "linux", "macos", "windows", "freebsd", "netbsd", "openbsd"),
@@ -97,6 +98,7 @@ class Report:
     flags: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     environment_id: str | None = None
+    fleet_id: str | None = None
     tags: tuple[str, ...] | None = None
 
 
@@ -114,6 +116,7 @@ class AgentPatch(Patch):
 
     name: Annotated[str, StringConstraints(pattern=HOSTNAME, max_length=253), Says("invalid agent name")] | None = None
     environment_id: Annotated[str, Says("invalid environment ID")] | None = None
+    fleet_id: Annotated[UUID, Says("invalid fleet ID")] | None = None
     version: Annotated[str, Says("invalid agent version")] | None = None
     edition: Annotated[str, Says("invalid agent edition")] | None = None
     flags: Annotated[list[str], Says("invalid agent flags")] | None = None
@@ -126,8 +129,9 @@ class AgentPatch(Patch):
 # -- The agent's own side --------------------------------------------------------------------------------------------------
 
 
-async def register(tx: WriteTx, caller: Caller, report: Report) -> Registered:
-    """Find or make the agent of this machine. The same machine is the same agent, and its token stays good.
+async def register(tx: WriteTx, caller: Caller, report: Report, *, quota: int = 0) -> Registered:
+    """Find or make the agent of this machine. The same machine is the same agent, and its token stays good. A new one counts
+    for the project's quota; raises Forbidden when that is full.
 
     Fluent Bit registers at every start and after every reload (custom_calyptia), so most calls change little.
     """
@@ -135,6 +139,7 @@ async def register(tx: WriteTx, caller: Caller, report: Report) -> Registered:
     query = select(agents).where(statements.visible(agents, caller), agents.c.machine_id == report.machine_id)
     row = (await tx.execute(query)).one_or_none()
     if row is None:
+        await quotas.require_room(tx, caller.project_id, agents, quota, "agents quota exceeded")
         row = await _insert(tx, caller.project_id, uuid4(), report)
     else:
         row = await _update(tx, row, report)
@@ -204,10 +209,12 @@ async def _insert(tx: WriteTx, project_id: UUID, id: UUID, report: Report) -> Ro
         id=id,
         project_id=project_id,
         environment_id=environment_id,
+        fleet_id=await _fleet(tx, project_id, report.fleet_id),
         metrics_count=0,
         name=_hostname(report.name),
         tags=list(report.tags or ()),
         seen_at=clock.now(),
+        registered_at=clock.now(),
         **_reported(report),
     )
     await statements.add(tx, agent_configs, project_id=project_id, agent_id=id, raw_config=report.raw_config)
@@ -221,6 +228,9 @@ async def _update(tx: WriteTx, row: Row[Any], report: Report) -> Row[Any]:
         changed["name"] = _hostname(report.name)
     if report.environment_id:
         changed["environment_id"], _ = await environments.named(tx, row.project_id, report.environment_id)
+    fleet_id = await _fleet(tx, row.project_id, report.fleet_id)
+    if fleet_id not in (None, row.fleet_id):
+        changed["fleet_id"] = fleet_id
     if report.tags is not None:
         changed["tags"] = list(report.tags)
     if "raw_config" in changed:
@@ -228,9 +238,21 @@ async def _update(tx: WriteTx, row: Row[Any], report: Report) -> Row[Any]:
     if changed:
         changed["updated_at"] = moment
         tx.touched["agentID"] = row.id
-    query = agents.update().where(agents.c.id == row.id).values(seen_at=moment, **changed).returning(agents)
+    query = (
+        agents.update().where(agents.c.id == row.id).values(seen_at=moment, registered_at=moment, **changed).returning(agents)
+    )
     updated: Row[Any] = (await statements.written(tx, query)).one()
     return updated
+
+
+async def _fleet(tx: ReadTx, project_id: UUID, given: str | None) -> UUID | None:
+    """The fleet an agent says it belongs to. One that is not there is no reason to refuse: a refused agent is never seen."""
+    try:
+        id = UUID(given or "")
+    except ValueError:
+        return None
+    query = select(tables.fleets.c.id).where(tables.fleets.c.id == id, tables.fleets.c.project_id == project_id)
+    return (await tx.execute(query)).scalar_one_or_none()
 
 
 def _reported(report: Report) -> dict[str, Any]:
@@ -261,7 +283,7 @@ def _require_sound(report: Report) -> None:
     _hostname(report.name)
     if not 0 < len(report.machine_id) <= 1024:
         raise Invalid(SENTENCES["machineID"], "it has 1 to 1024 characters")
-    for name, allowed in _KNOWN.items():
+    for name, allowed in KNOWN.items():
         if getattr(report, name) not in allowed:
             raise Invalid(SENTENCES[name], f"{getattr(report, name)[:60]!r} is none of {', '.join(allowed)}")
     if not _VERSION.fullmatch(report.version) or len(report.version) > 64:
@@ -294,6 +316,8 @@ async def of_project(
     name: str | None,
     tags_query: str | None,
     environment_id: UUID | None,
+    fleet_id: UUID | None,
+    pipeline_id: UUID | None,
     last: int,
     before: Place | None,
     silent_after: timedelta,
@@ -301,8 +325,9 @@ async def of_project(
     query = _tagged(tx, _listed.where(statements.visible(agents, caller)), tags_query)
     if name:
         query = query.where(agents.c.name == name)
-    if environment_id:
-        query = query.where(agents.c.environment_id == environment_id)
+    for column, wanted in (("environment_id", environment_id), ("fleet_id", fleet_id), ("pipeline_id", pipeline_id)):
+        if wanted:
+            query = query.where(agents.c[column] == wanted)
     return await statements.page(tx, query, agents, lambda row: _shape(row, silent_after), last=last, before=before)
 
 
@@ -326,7 +351,7 @@ async def configs_of(tx: ReadTx, caller: Caller, id: UUID, *, last: int, before:
 
 
 async def change(tx: WriteTx, caller: Caller, id: UUID, patch: AgentPatch) -> None:
-    """Rename or move an agent. What it is and runs only the agent itself can say."""
+    """Rename an agent, or move it to another environment or fleet. What it is and runs only the agent itself can say."""
     given = patch.changes()
     for own in ("version", "edition", "flags", "raw_config", "metadata", "os", "arch"):
         if own in given:
@@ -335,6 +360,8 @@ async def change(tx: WriteTx, caller: Caller, id: UUID, patch: AgentPatch) -> No
             )
     if "environment_id" in given:
         given["environment_id"], _ = await environments.named(tx, caller.project_id, given["environment_id"])
+    if "fleet_id" in given:
+        await statements.get(tx, caller, tables.fleets, given["fleet_id"])
     await statements.change(tx, caller, agents, id, **given)
 
 
@@ -344,8 +371,7 @@ async def remove(tx: WriteTx, caller: Caller, ids: list[UUID], *, must_exist: bo
     gone = list((await tx.execute(query)).scalars())
     if must_exist and not gone:
         raise statements.not_found(agents)
-    for table in (tables.counters, tables.samples_raw, tables.samples_1m, tables.samples_5m):
-        await tx.execute(delete(table).where(table.c.owner_id.in_(gone)))
+    await store.remove(tx, gone)
     await statements.revoke(tx, gone)
 
 

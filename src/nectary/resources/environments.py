@@ -8,7 +8,7 @@ from nectary.caller import Caller
 from nectary.db import statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
-from nectary.errors import Conflict, Forbidden, Invalid, NotFound
+from nectary.errors import Conflict, Invalid, NotFound
 from nectary.resources.names import EnvironmentName
 from nectary.shape import Page, Patch, Shape, Time
 
@@ -50,11 +50,10 @@ async def change(tx: WriteTx, caller: Caller, id: UUID, patch: EnvironmentPatch)
 
 
 async def delete(tx: WriteTx, caller: Caller, id: UUID) -> None:
-    if await statements.find(tx, caller, environments, id) is None:
-        raise Forbidden("permission denied", "no such environment")  # not 404: the original was seen to answer so
     await _require_not_default(tx, caller, id, "be deleted")
-    if (await tx.execute(select(agents.c.id).where(agents.c.environment_id == id).limit(1))).first() is not None:
-        raise Conflict("conflict", "agents still stand in this environment; move or delete them first")
+    for table, those in ((agents, "agents"), (tables.core_instances, "core instances")):
+        if (await tx.execute(select(table.c.id).where(table.c.environment_id == id).limit(1))).first() is not None:
+            raise Conflict("conflict", f"{those} still stand in this environment; move or delete them first")
     await statements.remove(tx, caller, environments, id)
 
 

@@ -55,14 +55,14 @@ async def caller_in(tx: ReadTx, person: Person, of: Table, id: UUID) -> Caller |
 
 
 async def of_project(tx: ReadTx, caller: Caller, *, last: int, before: Place | None) -> Page[Member]:
-    people = [column.label(f"person_{column.name}") for column in users.c]
+    people = [column.label(f"of_{column.name}") for column in users.c]
     query = select(memberships, *people).join(users, users.c.id == memberships.c.user_id)
     query = query.where(statements.visible(memberships, caller))
     return await statements.page(tx, query, memberships, _member, last=last, before=before)
 
 
 def _member(row: Row[Any]) -> Member:
-    user = {column.name: row._mapping[f"person_{column.name}"] for column in users.c}
+    user = {column.name: row._mapping[f"of_{column.name}"] for column in users.c}
     return Member.model_validate({**row._mapping, "user": user})
 
 

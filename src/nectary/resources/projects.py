@@ -12,6 +12,7 @@ from nectary.db import statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Forbidden, NotFound
+from nectary.metrics import store
 from nectary.resources import environments, memberships, tokens
 from nectary.resources.environments import NewEnvironment
 from nectary.resources.memberships import Membership
@@ -20,7 +21,7 @@ from nectary.resources.tokens import NewToken
 from nectary.shape import Page, Patch, Shape, Time
 
 projects = tables.projects
-_members, _agents = tables.memberships, tables.agents
+_members, _agents, _core_instances = tables.memberships, tables.agents, tables.core_instances
 
 
 class Project(Shape):
@@ -68,7 +69,12 @@ def _how_many(table: Table) -> ScalarSelect[int]:
     return select(func.count()).where(table.c.project_id == projects.c.id).correlate(projects).scalar_subquery()
 
 
-_counted = select(projects, _how_many(_members).label("members_count"), _how_many(_agents).label("agents_count"))
+_counted = select(
+    projects,
+    _how_many(_members).label("members_count"),
+    _how_many(_agents).label("agents_count"),
+    _how_many(_core_instances).label("aggregators_count"),
+)
 
 
 async def get(tx: ReadTx, caller: Caller) -> Project:
@@ -97,7 +103,7 @@ def _with_membership(row: Row[Any]) -> Project:
 
 
 def _shape(row: Row[Any], membership: Membership | None) -> Project:
-    return Project.model_validate({**row._mapping, "aggregators_count": 0, "membership": membership})
+    return Project.model_validate({**row._mapping, "membership": membership})
 
 
 async def change(tx: WriteTx, caller: Caller, patch: ProjectPatch) -> None:
@@ -116,8 +122,8 @@ async def remove(tx: WriteTx, caller: Caller) -> None:
     """Delete the project and all that belongs to it; only a creator may."""
     if memberships.CREATOR not in caller.roles:
         raise Forbidden("permission denied", "only a creator deletes a project")
-    owned = select(_agents.c.id).where(_agents.c.project_id == caller.project_id)
-    for table in (tables.counters, tables.samples_raw, tables.samples_1m, tables.samples_5m):
-        await tx.execute(delete(table).where((table.c.owner_id == caller.project_id) | table.c.owner_id.in_(owned)))
+    await store.remove(tx, select(projects.c.id).where(projects.c.id == caller.project_id))
+    for table in (_agents, tables.pipelines, _core_instances):
+        await store.remove(tx, select(table.c.id).where(table.c.project_id == caller.project_id))
     await tx.execute(delete(projects).where(projects.c.id == caller.project_id))
     await statements.revoke(tx, [caller.project_id])

@@ -1,12 +1,13 @@
 """Search: the things of a project by name or id."""
 
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, Uuid, literal, or_, select
+from sqlalchemy import ColumnElement, FromClause, Table, Uuid, func, literal, or_, select
 
 from nectary.caller import Caller
-from nectary.db import statements, tables
+from nectary.db import dialects, statements, tables
 from nectary.db.transaction import ReadTx
 from nectary.shape import Shape
 
@@ -33,32 +34,58 @@ class Found(Shape):
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a kind of thing stands and what it goes by; `rows` where more than its table is read."""
+
+    table: Table
+    name: ColumnElement[Any]
+    rows: FromClause | None = None
+    also: ColumnElement[Any] | None = None  # another text it is found by
+
+
+def _source(dialect: str, resource: Resource) -> _Source:
+    members, users, sections = tables.memberships, tables.users, tables.config_sections
+    # Some have no name of their own: a member goes by the user's, a section by its plugin's, a trace session by its id.
+    sources: dict[Resource, _Source] = {
+        "agent": _named(tables.agents),
+        "cluster_object": _named(tables.cluster_objects),
+        "config_section": _Source(
+            sections, func.coalesce(dialects.pair(dialect, sections.c.properties, "name"), sections.c.kind)
+        ),
+        "core_instance": _named(tables.core_instances),
+        "environment": _named(tables.environments),
+        "fleet": _named(tables.fleets),
+        "member": _Source(members, users.c.name, members.join(users, users.c.id == members.c.user_id), users.c.email),
+        "pipeline": _named(tables.pipelines),
+        "pipeline_secret": _named(tables.pipeline_secrets, "key"),
+        "resource_profile": _named(tables.resource_profiles),
+        "trace_session": _Source(tables.trace_sessions, dialects.uuid_text(dialect, tables.trace_sessions.c.id)),
+    }
+    return sources[resource]
+
+
+def _named(table: Table, column: str = "name") -> _Source:
+    return _Source(table, table.c[column])
+
+
 async def search(tx: ReadTx, caller: Caller, resource: Resource, term: str, *, exact: bool) -> list[Found]:
     """Those whose name is or holds `term`, by name; an exact match comes first, because Fluent Bit before 3.2.0 asks
     without `exact` and takes the first row. An id in place of a name finds its thing. No term finds everything."""
-    source = _source(resource)
-    if source is None:
-        return []  # kinds that nothing is kept of yet
-    table, name, query = source
+    source = _source(tx.dialect, resource)
+    table, name = source.table, source.name
+    query = select(table.c.id, name.label("name")).select_from(table if source.rows is None else source.rows)
     query = query.where(statements.visible(table, caller))
     if term:
-        wanted: list[ColumnElement[bool]] = [name == term]
+        texts = [name] if source.also is None else [name, source.also]
+        wanted: list[ColumnElement[bool]] = [text == term for text in texts]
         if (id := _uuid(term)) is not None:
             wanted.append(table.c.id == literal(id, Uuid()))
         if not exact:
-            wanted.append(name.icontains(term, autoescape=True))
+            wanted += [text.icontains(term, autoescape=True) for text in texts]
         query = query.where(or_(*wanted))
     rows = await tx.execute(query.order_by((name == term).desc(), name, table.c.id).limit(MOST))
     return [Found(id=row.id, name=row.name) for row in rows]
-
-
-def _source(resource: Resource) -> tuple[Table, ColumnElement[str], Select[Any]] | None:
-    """The table a kind of thing stands in, its name there, and the query that finds it."""
-    if resource == "member":
-        members, users = tables.memberships, tables.users
-        return members, users.c.name, select(members.c.id, users.c.name).join(users, users.c.id == members.c.user_id)
-    table = {"agent": tables.agents, "environment": tables.environments}.get(resource)
-    return None if table is None else (table, table.c.name, select(table.c.id, table.c.name))
 
 
 def _uuid(term: str) -> UUID | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from nectary.fluentbit.document import LIMITS, ConfigError, Document, Format, Kind, Limits, Severity
 from nectary.fluentbit.findings import Finding, from_problem, in_order
-from nectary.fluentbit.formats import parse
+from nectary.fluentbit.formats import UNNAMED, parse
 from nectary.fluentbit.reading import Glob, Read
 from nectary.fluentbit.schema import Schema, load
 from nectary.fluentbit.validate import parsers as parser_rules
@@ -18,7 +18,6 @@ from nectary.fluentbit.validate.surroundings import NOWHERE, Surroundings
 
 __all__ = ["NOWHERE", "Surroundings", "check", "examine"]
 
-_UNNAMED = {Format.CLASSIC: "fluent-bit.conf", Format.YAML: "fluent-bit.yaml", Format.JSON: "fluent-bit.json"}
 _PLUGIN_KINDS = frozenset({Kind.CUSTOM, Kind.INPUT, Kind.FILTER, Kind.OUTPUT})
 _SURE_IN_PART = frozenset({"unknown_plugin", "unknown_property", "bad_value", "bad_port", "bad_condition", "calyptia_in_fleet"})
 """Kinds that are true of a text read only in part: they do not depend on what could not be read."""
@@ -46,7 +45,7 @@ def check(
     """
     around = Surroundings(files, secrets, parsers, env, fleet)
     try:
-        document = parse(data, file or _UNNAMED[format], format, read=read, glob=glob, limits=limits)
+        document = parse(data, file or UNNAMED[format], format, read=read, glob=glob, limits=limits)
     except ConfigError as error:
         found = [from_problem(problem) for problem in error.problems]
         if error.document is not None:

@@ -41,3 +41,26 @@ def _iso(text: str) -> float | None:
     sizes = (7 * 86400.0, 86400.0, 3600.0, 60.0, 1.0)
     seconds = sum(float(number) * size for number, size in zip(match.groups()[1:], sizes, strict=True) if number)
     return -seconds if match[1] == "-" else seconds
+
+
+def go_text(nanoseconds: int) -> str:
+    """A duration as Go prints it: `10m0s`, `1h0m0.5s`, `300ms`, `0s`."""
+    sign, left = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    if left == 0:
+        return "0s"
+    if left < 1_000_000_000:
+        size, unit = next((size, unit) for size, unit in ((1_000_000, "ms"), (1_000, "µs"), (1, "ns")) if left >= size)
+        return f"{sign}{_decimal(left, size)}{unit}"
+    minutes, rest = divmod(left, 60 * 1_000_000_000)
+    hours, minutes = divmod(minutes, 60)
+    seconds = _decimal(rest, 1_000_000_000)
+    if hours:
+        return f"{sign}{hours}h{minutes}m{seconds}s"
+    return f"{sign}{minutes}m{seconds}s" if minutes else f"{sign}{seconds}s"
+
+
+def _decimal(amount: int, size: int) -> str:
+    """`amount / size` in full, without noughts at its end; `size` is a power of ten."""
+    whole, rest = divmod(amount, size)
+    digits = str(rest).rjust(len(str(size)) - 1, "0").rstrip("0") if size > 1 else ""
+    return f"{whole}.{digits}" if digits else str(whole)

@@ -1,0 +1,114 @@
+"""Fleet files: what lies beside a fleet's config on each of its agents."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, StringConstraints
+from sqlalchemy import func, select
+
+from nectary.caller import Caller
+from nectary.db import statements, tables
+from nectary.db.cursors import Place
+from nectary.db.transaction import ReadTx, WriteTx
+from nectary.errors import Invalid
+from nectary.resources import fleet_versions, quotas
+from nectary.resources.names import Contents
+from nectary.settings import Settings
+from nectary.shape import Page, Patch, Says, Shape, Time
+
+files, fleets = tables.fleet_files, tables.fleets
+
+# Agents take 10 MiB in one answer (fleet.max_http_buffer_size), in which base64 makes four bytes of three.
+MOST_TOGETHER = 7 * 1024 * 1024
+# in_calyptia_fleet keeps the config itself in the same folder under this name.
+_ITS_OWN = "config.yaml"
+
+
+def _flat(name: str) -> str:
+    """An agent writes a file wherever its name leads (in_calyptia_fleet: `../up.txt` is followed), so it may lead nowhere."""
+    if any(letter in "/\\" or not letter.isprintable() for letter in name) or ".." in name or name in (".", _ITS_OWN):
+        raise ValueError(f"a plain file name: no slash, backslash, `..` or control character, and not {_ITS_OWN}")
+    return name
+
+
+FileName = Annotated[
+    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_flat), Says("invalid fleet file name")
+]
+
+
+class FleetFile(Shape):
+    id: UUID
+    name: str
+    contents: Contents
+    created_at: Time
+    updated_at: Time
+
+
+class NewFleetFile(Shape):
+    name: FileName
+    contents: Contents
+
+
+class FleetFilePatch(Patch):
+    name: FileName | None = None
+    contents: Contents | None = None
+
+
+async def create(tx: WriteTx, caller: Caller, fleet_id: UUID, new: NewFleetFile, settings: Settings) -> FleetFile:
+    """Add a file to a fleet that is there; its agents fetch it with the config, which counts as changed."""
+    file = await put(tx, caller, fleet_id, new, settings)
+    await fleet_versions.move_on(tx, fleet_id)
+    return file
+
+
+async def put(tx: WriteTx, caller: Caller, fleet_id: UUID, new: NewFleetFile, settings: Settings) -> FleetFile:
+    await quotas.require_room(tx, caller.project_id, files, settings.quota_fleet_files, "fleet files quota exceeded")
+    _require_small(new.contents, settings)
+    row = await statements.add(tx, files, project_id=caller.project_id, fleet_id=fleet_id, name=new.name, contents=new.contents)
+    await _require_carried(tx, fleet_id)
+    return FleetFile.model_validate(row)
+
+
+async def get(tx: ReadTx, caller: Caller, id: UUID) -> FleetFile:
+    return FleetFile.model_validate(await statements.get(tx, caller, files, id))
+
+
+async def of_fleet(tx: ReadTx, caller: Caller, fleet_id: UUID, *, last: int, before: Place | None) -> Page[FleetFile]:
+    await statements.get(tx, caller, fleets, fleet_id)
+    query = select(files).where(files.c.fleet_id == fleet_id, statements.visible(files, caller))
+    return await statements.page(tx, query, files, FleetFile.model_validate, last=last, before=before)
+
+
+async def all_of(tx: ReadTx, fleet_id: UUID) -> tuple[FleetFile, ...]:
+    """Every file of a fleet, newest first, as its agents get them."""
+    query = select(files).where(files.c.fleet_id == fleet_id).order_by(files.c.created_at.desc(), files.c.id.desc())
+    return tuple(FleetFile.model_validate(row) for row in await tx.execute(query))
+
+
+async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetFilePatch, settings: Settings) -> None:
+    if patch.contents is not None:
+        _require_small(patch.contents, settings)
+    before = await statements.get(tx, caller, files, id)
+    after = await statements.change(tx, caller, files, id, **patch.changes())
+    await _require_carried(tx, after.fleet_id)
+    if (after.name, after.contents) != (before.name, before.contents):
+        await fleet_versions.move_on(tx, after.fleet_id)
+
+
+async def remove(tx: WriteTx, caller: Caller, id: UUID) -> None:
+    fleet_id: UUID = (await statements.get(tx, caller, files, id)).fleet_id
+    await statements.remove(tx, caller, files, id)
+    await fleet_versions.move_on(tx, fleet_id)
+
+
+def _require_small(contents: bytes, settings: Settings) -> None:
+    if len(contents) > settings.file_limit:
+        raise Invalid("fleet file size exceeded", f"{len(contents)} bytes are more than {settings.file_limit}")
+
+
+async def _require_carried(tx: ReadTx, fleet_id: UUID) -> None:
+    """All files of a fleet travel in one answer, which agents read to a limit."""
+    query = select(func.sum(func.length(files.c.contents))).where(files.c.fleet_id == fleet_id)
+    size = (await tx.execute(query)).scalar_one() or 0
+    if size > MOST_TOGETHER:
+        raise Invalid("fleet file size exceeded", f"the fleet's files together have at most {MOST_TOGETHER} bytes")

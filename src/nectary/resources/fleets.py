@@ -1,0 +1,243 @@
+"""Fleets: agents that run one and the same config, fetched from here."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, AliasChoices, Field, StringConstraints
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, case, exists, func, not_, or_, select, true
+
+from nectary import clock
+from nectary.caller import Caller
+from nectary.db import dialects, statements, tables
+from nectary.db.cursors import Place
+from nectary.db.transaction import ReadTx, WriteTx
+from nectary.errors import Invalid
+from nectary.fluentbit.document import Format
+from nectary.resources import config_texts, fleet_files, fleet_versions, quotas
+from nectary.resources.fleet_configs import BAD_CONFIG, BAD_FORMAT
+from nectary.resources.fleet_files import NewFleetFile
+from nectary.settings import Settings
+from nectary.shape import Page, Patch, Says, Shape, Time
+
+fleets, _agents, _errors = tables.fleets, tables.agents, tables.agent_errors
+
+MOST_TEXT = 1024 * 1024  # characters; agents take 10 MiB with the headers, a check of this much takes a third of a second
+
+
+def _folder(name: str) -> str:
+    """The agent keeps a fleet's configs in a folder of that name (in_calyptia_fleet), so it must be one."""
+    if name in (".", "..") or any(letter in '/\\"' or not letter.isprintable() for letter in name):
+        raise ValueError("it must be usable as a folder's name: no slash, backslash, quote or control character")
+    return name
+
+
+FleetName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=32),
+    AfterValidator(_folder),
+    Says("invalid fleet name"),
+]
+FleetTag = Annotated[str, StringConstraints(pattern="^[a-z]+$", max_length=63), Says("invalid tag")]
+FluentBitVersion = Annotated[
+    str,
+    StringConstraints(pattern=r"^(v?\d+(\.\d+){0,2}([-+][0-9A-Za-z.+-]+)?)?$", max_length=64),
+    Says("invalid fluentbit version"),
+]
+RawConfig = Annotated[str, StringConstraints(max_length=MOST_TEXT), Says(BAD_CONFIG)]
+FormatName = Annotated[str, Says(BAD_FORMAT)]
+
+
+class AgentsCount(Shape):
+    active: int
+    inactive: int
+    with_errors: int
+    errors: int  # what the Go client calls `withErrors`
+
+
+class Fleet(Shape):
+    id: UUID
+    project_id: UUID
+    name: str
+    min_fluent_bit_version: str
+    raw_config: str
+    config_format: str
+    tags: list[str]
+    agents_count: AgentsCount
+    created_at: Time
+    updated_at: Time
+
+
+class NewFleet(Shape):
+    name: FleetName
+    min_fluent_bit_version: FluentBitVersion | None = None
+    raw_config: RawConfig = ""
+    config_format: FormatName | None = None
+    tags: list[FleetTag] | None = None
+    skip_config_validation: bool = False
+    # The Go client's own spelling comes first: its field has no tag.
+    files: Annotated[list[NewFleetFile] | None, Field(validation_alias=AliasChoices("Files", "files"))] = None
+
+
+class FleetPatch(Patch):
+    name: FleetName | None = None
+    raw_config: RawConfig | None = None
+    config_format: FormatName | None = None
+    tags: list[FleetTag] | None = None
+    skip_config_validation: bool = False
+
+
+class FleetsStatus(Shape):
+    managed: int
+    healthy: int
+    in_progress: int
+    unhealthy: int
+
+
+# -- Changing ------------------------------------------------------------------------------------------------------------
+
+
+async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings) -> Fleet:
+    """A fleet, with its first files. Raises Invalid for a config that its agents could not start with."""
+    await quotas.require_room(tx, caller.project_id, fleets, settings.quota_fleets, "fleets quota exceeded")
+    format = config_texts.format_named(new.config_format, BAD_FORMAT)
+    require_sound(new.raw_config, format, new.min_fluent_bit_version or "", skip=new.skip_config_validation)
+    row = await statements.add(
+        tx,
+        fleets,
+        project_id=caller.project_id,
+        name=new.name,
+        min_fluent_bit_version=new.min_fluent_bit_version or "",
+        raw_config=new.raw_config,
+        config_format=format,
+        tags=list(dict.fromkeys(new.tags or ())),
+        config_version=int(clock.seconds()),
+        config_changed_at=clock.now(),
+    )
+    for file in new.files or ():
+        await fleet_files.put(tx, caller, row.id, file, settings)
+    return Fleet.model_validate({**row._mapping, "agents_count": AgentsCount(active=0, inactive=0, with_errors=0, errors=0)})
+
+
+async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetPatch) -> Any:
+    """Change a fleet; its agents get another config when text or format are others than before. Gives the moment."""
+    row = (
+        await tx.execute(select(fleets).where(fleets.c.id == id, statements.visible(fleets, caller)).with_for_update())
+    ).first()
+    if row is None:
+        raise statements.not_found(fleets)
+    given = patch.changes()
+    skip = given.pop("skip_config_validation", False)
+    if "config_format" in given:
+        given["config_format"] = config_texts.format_named(given["config_format"], BAD_FORMAT)
+    if "tags" in given:
+        given["tags"] = list(dict.fromkeys(given["tags"]))
+    text, format = given.get("raw_config", row.raw_config), Format(given.get("config_format", row.config_format))
+    if (text, format) != (row.raw_config, row.config_format):
+        require_sound(text, format, row.min_fluent_bit_version, skip=skip)
+        await fleet_versions.move_on(tx, id)
+    return (await statements.change(tx, caller, fleets, id, **given)).updated_at
+
+
+def require_sound(text: str, format: Format, version: str, *, skip: bool) -> None:
+    """Refuse what no agent could start with; `skip` lets all pass but a calyptia section, which would register it twice."""
+    if not skip:
+        config_texts.require_sound(text, format, BAD_CONFIG, version=version, fleet=True)
+        return
+    for finding in config_texts.findings(text, format, fleet=True):
+        if finding.kind == "calyptia_in_fleet":
+            raise Invalid(BAD_CONFIG, f"line {finding.line}: {finding.message}")
+
+
+async def delete(tx: WriteTx, caller: Caller, id: UUID) -> None:
+    """Delete a fleet; its agents stay, in none."""
+    await statements.remove(tx, caller, fleets, id)
+    await statements.revoke(tx, [id])
+
+
+# -- Asking --------------------------------------------------------------------------------------------------------------
+
+
+async def get(tx: ReadTx, caller: Caller, id: UUID, *, to: str | None, silent_after: timedelta) -> Fleet:
+    """`to`: the format its config is written in; None: as it was given."""
+    query = _counted(silent_after).where(fleets.c.id == id, statements.visible(fleets, caller))
+    row = (await tx.execute(query)).one_or_none()
+    if row is None:
+        raise statements.not_found(fleets)
+    return _shape(row, to)
+
+
+async def of_project(
+    tx: ReadTx,
+    caller: Caller,
+    *,
+    name: str | None,
+    tags_query: str | None,
+    to: str | None,
+    last: int,
+    before: Place | None,
+    silent_after: timedelta,
+) -> Page[Fleet]:
+    query = _counted(silent_after).where(statements.visible(fleets, caller))
+    if name:
+        query = query.where(fleets.c.name == name)
+    for tag in (tags_query or "").split(" AND "):
+        if tag.strip():
+            query = query.where(dialects.has_tag(tx.dialect, fleets.c.tags, tag.strip()))
+    return await statements.page(tx, query, fleets, lambda row: _shape(row, to), last=last, before=before)
+
+
+def _shape(row: Row[Any], to: str | None) -> Fleet:
+    counts = AgentsCount(active=row.active, inactive=row.inactive, with_errors=row.with_errors, errors=row.with_errors)
+    text, format = row.raw_config, Format(row.config_format)
+    if to is not None:
+        wanted = config_texts.format_named(to, BAD_FORMAT)
+        text, format = config_texts.converted(text, format, wanted, BAD_CONFIG), wanted
+    return Fleet.model_validate({**row._mapping, "raw_config": text, "config_format": format, "agents_count": counts})
+
+
+def _counted(silent_after: timedelta) -> Select[Any]:
+    heard = _agents.c.seen_at >= clock.now() - silent_after
+    return select(
+        fleets,
+        _how_many(heard).label("active"),
+        _how_many(not_(heard)).label("inactive"),
+        _how_many(_troubled()).label("with_errors"),
+    )
+
+
+def _how_many(of: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).where(_agents.c.fleet_id == fleets.c.id, of).correlate(fleets).scalar_subquery()
+
+
+def _troubled() -> ColumnElement[bool]:
+    """Whether an agent has an error that nobody dismissed."""
+    return exists(select(_errors.c.id).where(_errors.c.agent_id == _agents.c.id, _errors.c.dismissed_at.is_(None)))
+
+
+async def status(tx: ReadTx, caller: Caller, id: UUID | None, *, silent_after: timedelta) -> FleetsStatus:
+    """How the agents of one fleet, or of all, are doing: each is one of the three, derived here and kept nowhere.
+
+    Unhealthy: silent, or with an error that stands. In progress: not started or reloaded since its fleet's config changed
+    (an agent says nothing when it applies a config, but it registers again). Healthy: the rest.
+    """
+    if id is not None:
+        await statements.get(tx, caller, fleets, id)
+    unhealthy = or_(_agents.c.seen_at < clock.now() - silent_after, _troubled())
+    behind = or_(_agents.c.registered_at.is_(None), _agents.c.registered_at < fleets.c.config_changed_at)
+    query = (
+        select(
+            func.count().label("managed"),
+            _sum(not_(or_(unhealthy, behind))).label("healthy"),
+            _sum(and_(not_(unhealthy), behind)).label("in_progress"),
+            _sum(unhealthy).label("unhealthy"),
+        )
+        .select_from(_agents)
+        .join(fleets, fleets.c.id == _agents.c.fleet_id)
+        .where(statements.visible(_agents, caller), fleets.c.id == id if id is not None else true())
+    )
+    return FleetsStatus.model_validate((await tx.execute(query)).one())
+
+
+def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
