@@ -77,8 +77,8 @@ def test_the_default_token_file_is_written_in_place_before_health(tmp_path: Path
         assert file.stat().st_ino == inode
         token = file.read_text()
         assert token.count(".") == 1
-        claims = httpx.get(f"{server.url}/v2/search?resource=agent", headers={"X-Project-Token": token})
-        assert claims.json()["error"] == "invalid project ID", "the token is taken, the project is missing"
+        found = httpx.get(f"{server.url}/v2/search?resource=environment", headers={"X-Project-Token": token})
+        assert [one["name"] for one in found.json()] == ["default"]
 
 
 def test_a_taken_port_is_said_and_nothing_is_made(tmp_path: Path) -> None:
