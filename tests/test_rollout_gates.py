@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from nectary.errors import Invalid
-from nectary.resources import fleet_serving, rollout_gates, rollout_plans
+from nectary.resources import rollout_gates, rollout_plans
 from nectary.resources.rollout_gates import Cause, Facts, Judgement, Next, Rates, State
 from nectary.resources.rollout_plans import RolloutPlan, Stage, Thresholds
 
@@ -14,9 +14,7 @@ NOW = 1_000_000.0
 QUIET = Rates(120, 10.0, 0.0, 0.0, 0.0)
 NEW = Facts(UUID(int=1), "one", 0, seen_at=NOW - 1)
 FETCHED = replace(NEW, downloaded_at=NOW - 100)
-APPLIED = replace(
-    FETCHED, registered_at=NOW - 90, registrations=1, recent_registrations=1, runs=True, before=QUIET, since=QUIET
-)
+APPLIED = replace(FETCHED, registered_at=NOW - 90, recent_registrations=1, runs=True, before=QUIET, since=QUIET)
 
 
 def judged(facts: Facts, **thresholds: float | None) -> tuple[State, Cause | None]:
@@ -35,7 +33,7 @@ def judged(facts: Facts, **thresholds: float | None) -> tuple[State, Cause | Non
         (replace(APPLIED, downloaded_at=NOW - 20, runs=False), State.APPLYING, None),
         (APPLIED, State.APPLIED, None),
         (replace(APPLIED, before=None, since=None), State.APPLIED, None),
-        (replace(APPLIED, registrations=3, recent_registrations=3), State.APPLIED, None),
+        (replace(APPLIED, recent_registrations=3), State.APPLIED, None),
         (FETCHED, State.FAILED, Cause.LATE),
         (replace(APPLIED, runs=False), State.FAILED, Cause.OTHER),
         (replace(APPLIED, recent_registrations=4), State.FAILED, Cause.LOOPING),
@@ -75,16 +73,10 @@ STAGES = (Stage(5, 60), Stage(25, 60), Stage(100, 0))
 
 
 def ruled(*judgements: Judgement, stage: int = 0, in_stage: float = 60, narrow: bool = False, **thresholds: float) -> Next:
-    heard = [one.facts.id for one in judgements if one.facts.seen_at > NOW - 75]
-    found = rollout_gates.verdict(
-        judgements,
-        STAGES,
-        stage,
-        in_stage=in_stage,
-        narrow=narrow,
-        thresholds=Thresholds.model_validate(thresholds),
-        heard=heard,
-    )
+    limits = Thresholds.model_validate(thresholds)
+    counted = rollout_gates.tally(judgements, NOW, 75)
+    assert counted.in_reach == len(judgements)
+    found = rollout_gates.verdict(counted, STAGES, stage, in_stage=in_stage, narrow=narrow, thresholds=limits)
     assert found.reason
     return found.next
 
@@ -129,29 +121,34 @@ def test_too_many_failures_stop_it_and_one_of_few_is_too_many() -> None:
 
 
 def test_the_sentence_names_the_agents_and_why_and_not_all_of_many() -> None:
-    judgements = many(State.FAILED, 50)
-    found = rollout_gates.verdict(judgements, STAGES, 0, in_stage=1, narrow=False, thresholds=Thresholds(), heard=[])
-    assert found.reason == "50 of 50 that fetched it failed: " + "; ".join(["one: was late"] * 3) + "; and 47 more"
+    counted = rollout_gates.tally(many(State.FAILED, 50), NOW, 75)
+    found = rollout_gates.verdict(counted, STAGES, 0, in_stage=1, narrow=False, thresholds=Thresholds())
+    assert found.reason == "50 of 50 that fetched it failed: " + "; ".join(["one was late"] * 3) + "; and 47 more"
     assert len(found.agents) == rollout_gates.MOST_NAMED
 
 
-def test_a_share_covers_that_many_agents_and_at_least_one() -> None:
-    cohorts = [fleet_serving.cohort(f"token:{n}") for n in range(23)]
-    for share, covered in ((0, 0), (0.01, 1), (1, 1), (5, 2), (25, 6), (50, 12), (99, 23), (100, 23)):
-        reach = rollout_gates.share_reach(cohorts, share)
-        assert sum(cohort < reach for cohort in cohorts) == covered, share
-    assert rollout_gates.share_reach(cohorts, 100) == rollout_gates.share_reach([], 100) == fleet_serving.COHORTS
-    assert rollout_gates.share_reach([], 5) == 500
+def test_settled_agents_count_as_applied() -> None:
+    counted = rollout_gates.tally(many(State.FAILED, 1), NOW, 75, settled=19)
+    assert (counted.in_reach, counted.downloaded, counted.applied) == (20, 20, 19)
 
 
-def test_reach_widens_so_that_few_apply_at_once_and_never_goes_down() -> None:
-    cohorts = [5, 10, 20, 30, 40]
-    assert rollout_gates.widened(0, 31, cohorts, 0, None) == 31
-    assert rollout_gates.widened(0, 31, cohorts, 0, 2) == 11
-    assert rollout_gates.widened(11, 31, cohorts, 1, 2) == 21
-    assert rollout_gates.widened(11, 31, cohorts, 2, 2) == 11
-    assert rollout_gates.widened(11, 31, cohorts, 0, 9) == 31
-    assert rollout_gates.widened(500, 31, cohorts, 0, 2) == 500
+@pytest.mark.parametrize(
+    ("agents", "share", "covered"),
+    [
+        (23, 0, 0),
+        (23, 0.01, 1),
+        (23, 1, 1),
+        (23, 5, 2),
+        (20, 5, 1),
+        (23, 25, 6),
+        (100, 7, 7),
+        (23, 99, 23),
+        (23, 100, 23),
+        (0, 5, 0),
+    ],
+)
+def test_a_share_covers_that_many_agents_and_at_least_one(agents: int, share: float, covered: int) -> None:
+    assert rollout_gates.covered(agents, share) == covered
 
 
 @pytest.mark.parametrize(

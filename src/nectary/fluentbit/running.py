@@ -98,7 +98,11 @@ def runs(document: Document, dump: str) -> Differences:
 
     document: with its includes read, as the agent reads them. dump: the `rawConfig` of a registration.
     """
-    running = reported(dump)
+    return differences(document, reported(dump))
+
+
+def differences(document: Document, running: Sequence[Instance]) -> Differences:
+    """As `runs`, for a dump that was read by `reported`: many agents report the same."""
     found: list[Difference] = []
     for kind in PIPELINE_KINDS:
         wanted = document.plugins_of(kind)

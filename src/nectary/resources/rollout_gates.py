@@ -4,12 +4,12 @@ A stock Fluent Bit says nothing of a config it could not load: what tells is tha
 and what it counts. Every judgement here holds an agent against its own past.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from nectary.resources.fleet_serving import COHORTS
 from nectary.resources.rollout_plans import Stage, Thresholds
 
 
@@ -54,9 +54,10 @@ class Rates:
 class Facts:
     """What is known of an agent in reach. Times are seconds since the epoch.
 
-    downloaded_at: when its polls were first served the new revision; None: not yet. registrations: those since then, the newest
-    at `registered_at`. runs: whether its newest report is the new revision by meaning; None: not looked into yet. before and
-    since: what it counted in equal times before the download and since it applied the revision; None: too little to say.
+    downloaded_at: when its polls were first served the new revision; None: not yet. registered_at: its newest registration.
+    recent_registrations: those since the download and within the thresholds' loop_seconds. runs: whether its newest report is
+    the new revision by meaning; None: not looked into yet. before and since: what it counted before the download and since it
+    applied the revision; None: too little to say.
     """
 
     id: UUID
@@ -65,11 +66,15 @@ class Facts:
     seen_at: float
     downloaded_at: float | None = None
     registered_at: float | None = None
-    registrations: int = 0
     recent_registrations: int = 0
     runs: bool | None = None
     before: Rates | None = None
     since: Rates | None = None
+
+    @property
+    def registered(self) -> bool:
+        """Whether it registered since it fetched the new revision."""
+        return (self.registered_at or 0.0) >= (self.downloaded_at or math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ def judge(facts: Facts, thresholds: Thresholds, now: float, silent_after: float)
         return Judgement(facts, State.WAITING)
     if (cause := _broken(facts, thresholds, now, silent_after)) is not None:
         return Judgement(facts, State.FAILED, *cause)
-    if not facts.registrations or not facts.runs:
+    if not facts.registered or not facts.runs:
         return Judgement(facts, State.APPLYING)
     if (cause := _worse(facts, thresholds)) is not None:
         return Judgement(facts, State.FAILED, *cause)
@@ -99,16 +104,16 @@ def _broken(facts: Facts, thresholds: Thresholds, now: float, silent_after: floa
     assert facts.downloaded_at is not None, "an agent that fetched nothing cannot fail for it"
     # One registration is the reload itself; an agent that starts with a kept config makes two (custom_calyptia's bootstrap).
     if facts.recent_registrations - 1 >= thresholds.most_registrations:
-        return Cause.LOOPING, f"registered {facts.recent_registrations} times within {_told(thresholds.loop_seconds)}"
+        return Cause.LOOPING, f"registered {facts.recent_registrations} times within {told(thresholds.loop_seconds)}"
     since = now - facts.downloaded_at
     overdue = since > thresholds.apply_seconds
-    if overdue and not facts.registrations:
-        return Cause.LATE, f"did not register within {_told(thresholds.apply_seconds)} of fetching the revision"
+    if overdue and not facts.registered:
+        return Cause.LATE, f"did not register within {told(thresholds.apply_seconds)} of fetching the revision"
     if overdue and facts.runs is False:
-        return Cause.OTHER, f"registered again, but runs something else {_told(since)} after fetching the revision"
+        return Cause.OTHER, f"registered again, but runs something else {told(since)} after fetching the revision"
     silence = now - facts.seen_at
     if silence > (thresholds.silent_seconds or silent_after) and facts.seen_at < now:
-        return Cause.SILENT, f"has not been heard of for {_told(silence)}"
+        return Cause.SILENT, f"has not been heard of for {told(silence)}"
     return None
 
 
@@ -130,7 +135,7 @@ def _worse(facts: Facts, thresholds: Thresholds) -> tuple[Cause, str] | None:
     return None
 
 
-def _told(seconds: float) -> str:
+def told(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
@@ -158,91 +163,84 @@ class Verdict:
 MOST_NAMED = 20
 
 
-def verdict(
-    judgements: Sequence[Judgement],
-    stages: Sequence[Stage],
-    stage: int,
-    *,
-    in_stage: float,
-    narrow: bool,
-    thresholds: Thresholds,
-    heard: Iterable[UUID],
-) -> Verdict:
-    """Whether a rollout goes on.
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How the agents in reach are doing: how many, and those by name that a sentence may name. `waiting` are those that show
+    signs of life; others that fetched nothing are `stragglers`, and hold nothing up."""
 
-    in_stage: seconds since the stage began. narrow: its reach is not yet the stage's whole share. heard: the agents in reach
-    that show signs of life; others are stragglers, and hold nothing up.
-    """
-    if (stop := _too_many(judgements, thresholds)) is not None:
+    in_reach: int
+    applied: int
+    failed: Sequence[Judgement]
+    applying: Sequence[str]
+    waiting: Sequence[str]
+    stragglers: int
+
+    @property
+    def downloaded(self) -> int:
+        return self.applied + len(self.failed) + len(self.applying)
+
+
+def tally(judgements: Iterable[Judgement], now: float, silent_after: float, *, settled: int = 0) -> Tally:
+    """`settled`: agents that applied it long enough ago, and are not among the judgements."""
+    failed, applying, waiting, stragglers, applied = [], [], [], 0, settled
+    for one in judgements:
+        match one.state:
+            case State.FAILED:
+                failed.append(one)
+            case State.APPLYING:
+                applying.append(one.facts.name)
+            case State.APPLIED:
+                applied += 1
+            case State.WAITING if now - one.facts.seen_at <= silent_after:
+                waiting.append(one.facts.name)
+            case State.WAITING:
+                stragglers += 1
+    in_reach = applied + len(failed) + len(applying) + len(waiting) + stragglers
+    return Tally(in_reach, applied, failed, applying, waiting, stragglers)
+
+
+def verdict(
+    tally: Tally, stages: Sequence[Stage], stage: int, *, in_stage: float, narrow: bool, thresholds: Thresholds
+) -> Verdict:
+    """Whether a rollout goes on. in_stage: seconds since the stage began. narrow: its reach is not yet the stage's share."""
+    if (stop := _too_many(tally, thresholds)) is not None:
         return stop
-    alive = set(heard)
-    failed = [one for one in judgements if one.state is State.FAILED]
-    applying = [one for one in judgements if one.state is State.APPLYING]
-    waiting = [one for one in judgements if one.state is State.WAITING and one.facts.id in alive]
-    applied = sum(one.state is State.APPLIED for one in judgements)
-    last = stage == len(stages) - 1
-    said = f"{applied} of {len(judgements)} in reach run it"
-    if applying:
-        return Verdict(Next.STAY, f"{said}; {_names(applying)} {'has' if len(applying) == 1 else 'have'} yet to")
+    said = f"{tally.applied} of {tally.in_reach} in reach run it" + (f", {len(tally.failed)} failed" if tally.failed else "")
+    if tally.applying:
+        return Verdict(Next.STAY, f"{said}; {_names(tally.applying)} yet to apply it")
     if narrow:
         return Verdict(Next.STAY, f"{said}; more are reached as these apply it")
     if in_stage < stages[stage].seconds:
-        return Verdict(Next.STAY, f"{said}; the stage lasts {_told(stages[stage].seconds)}")
+        return Verdict(Next.STAY, f"{said}; the stage lasts {told(stages[stage].seconds)}")
     patience = stages[stage].seconds + thresholds.apply_seconds
-    if waiting and (in_stage < patience or not applied):
-        return Verdict(Next.STAY, f"{said}; {_names(waiting)} {'has' if len(waiting) == 1 else 'have'} yet to fetch it")
+    last = stage == len(stages) - 1
+    # Some send metrics and never poll: they are waited for, and not for ever where others have shown that it works.
+    if tally.waiting and (in_stage < patience or not (tally.applied or last)):
+        return Verdict(Next.STAY, f"{said}; {_names(tally.waiting)} yet to fetch it")
     if last:
-        return Verdict(Next.FINISH, f"{said}{f', {len(failed)} failed' if failed else ''}")
-    if not applied:
-        return Verdict(Next.STAY, "no agent in reach runs it yet")
-    return Verdict(Next.ADVANCE, f"{said}{f', {len(failed)} failed' if failed else ''}")
+        return Verdict(Next.FINISH, said)
+    return Verdict(Next.ADVANCE, said) if tally.applied else Verdict(Next.STAY, "no agent in reach runs it yet")
 
 
-def _too_many(judgements: Sequence[Judgement], thresholds: Thresholds) -> Verdict | None:
-    failed = [one for one in judgements if one.state is State.FAILED]
-    downloaded = sum(one.state is not State.WAITING for one in judgements)
+def _too_many(tally: Tally, thresholds: Thresholds) -> Verdict | None:
+    failed, downloaded = tally.failed, tally.downloaded
     if not failed or len(failed) <= thresholds.most_failed * downloaded:
         return None
-    named = failed[:MOST_NAMED]
-    reasons = "; ".join(f"{one.facts.name}: {one.why}" for one in named[:3])
+    reasons = "; ".join(f"{one.facts.name} {one.why}" for one in failed[:3])
     more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-    reason = f"{len(failed)} of {downloaded} that fetched it failed: {reasons}{more}"
-    return Verdict(Next.STOP, reason, tuple(one.facts.name for one in named))
+    named = tuple(one.facts.name for one in failed[:MOST_NAMED])
+    return Verdict(Next.STOP, f"{len(failed)} of {downloaded} that fetched it failed: {reasons}{more}", named)
 
 
-def _names(judgements: Sequence[Judgement]) -> str:
-    names = [one.facts.name for one in judgements[:3]]
-    return ", ".join(names) if len(judgements) <= 3 else f"{', '.join(names)} and {len(judgements) - 3} more"
+def _names(names: Sequence[str]) -> str:
+    if len(names) > 3:
+        return f"{', '.join(names[:3])} and {len(names) - 3} more have"
+    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
 
 
-# -- Reach -----------------------------------------------------------------------------------------------------------------
-
-
-def share_reach(cohorts: Sequence[int], share: float) -> int:
-    """The reach that covers so many percent of the agents with these cohorts: at least one of them, where there is one.
+def covered(agents: int, share: float) -> int:
+    """How many of so many agents a share in percent is: at least one, so that no stage is without evidence.
 
     Counted in agents and not in cohorts, so that 5 % of twenty is one agent and not whatever chance gives.
     """
-    if share <= 0:
-        return 0
-    if share >= 100 or not cohorts:
-        return COHORTS if share >= 100 else round(share * COHORTS / 100)
-    ordered = sorted(cohorts)
-    covered = max(1, -(-round(share * len(ordered) * 100) // 10_000))
-    return ordered[min(covered, len(ordered)) - 1] + 1
-
-
-def widened(reach: int, target: int, cohorts: Sequence[int], unsettled: int, most_applying: int | None) -> int:
-    """The next reach on the way to `target`: as far as no more than `most_applying` agents would be applying at once.
-
-    unsettled: those in reach that may be at it, now or any moment. One is always let in when there is none. Never goes down.
-    """
-    if target <= reach:
-        return reach
-    if most_applying is None:
-        return target
-    room = most_applying - unsettled
-    beyond = sorted(cohort for cohort in cohorts if reach <= cohort < target)
-    if room >= len(beyond):
-        return target
-    return beyond[room - 1] + 1 if room > 0 else reach
+    return 0 if share <= 0 else min(agents, max(1, math.ceil(agents * share / 100 - 1e-9)))
