@@ -5,6 +5,7 @@ where it had one), the TOML file named by `--config` or `NECTARY_CONFIG`, the de
 """
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,6 +45,9 @@ class Settings(BaseSettings):
         (),
         validation_alias=_also("ALLOWED_ORIGINS"),
         description="Browser origins, comma-separated, that may call the API and be redirected to.",
+    )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="Networks (CIDR), comma-separated, whose X-Forwarded-For says where an agent's requests come from."
     )
     body_limit: Bytes = Field(10 * 1024 * 1024, description="Largest request body, in bytes; larger is 413.")
 
@@ -105,6 +109,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
         return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("database_url")
     @classmethod

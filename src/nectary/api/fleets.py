@@ -125,12 +125,14 @@ async def get_fleet_config(
         str | None, Query(description="The older name of `config_format`.", deprecated=True, json_schema_extra=_FORMATS)
     ] = None,
 ) -> Response:
-    """What the fleet's agents get: its config, with `hot_reload on` where it says nothing of it, and its version as
+    """What the fleet's agents get: its newest config, with `hot_reload on` where it says nothing of it, and its version as
     Last-Modified."""
-    config = await fleet_configs.load(tx, fleet_id)
-    if config is None or config.project_id != caller.project_id:
+    published = await fleet_configs.load(tx, fleet_id)
+    if published is None or published.project_id != caller.project_id:
         raise statements.not_found(tables.fleets)
-    return fleet_answers.config(config, config_format, format)
+    given, config = published.to(None)
+    to = fleet_answers.format_asked(config_format, format, config.format)
+    return fleet_answers.config(config, given.version, to).response()
 
 
 @router.get("/v1/fleets/{fleetID}/agent_errors", operation_id="fleetAgentErrors", tags=["agent_error"])

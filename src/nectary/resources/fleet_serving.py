@@ -45,6 +45,15 @@ def served(serving: Serving, key: str) -> Served:
     return serving
 
 
+def revisions_of(serving: Serving) -> set[int]:
+    """The revisions that somebody may be served, by number."""
+    found = set()
+    while isinstance(serving, Split):
+        found.add(serving.inside.revision)
+        serving = serving.outside
+    return {*found, serving.revision}
+
+
 def reaches(reach: int, canaries: Collection[str], key: str) -> bool:
     """Whether a rollout of that reach, with those canaries, has come to this key. Growing reach never leaves one behind."""
     return key in canaries or cohort(key) < reach

@@ -14,9 +14,11 @@ from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Invalid
 from nectary.fluentbit.document import Format
-from nectary.resources import config_texts, fleet_files, fleet_versions, quotas
+from nectary.resources import authors, config_texts, fleet_files, fleet_publishing, fleet_revisions, quotas
 from nectary.resources.fleet_configs import BAD_CONFIG, BAD_FORMAT
 from nectary.resources.fleet_files import NewFleetFile
+from nectary.resources.fleet_publishing import Wish
+from nectary.resources.fleet_revisions import Message, Number
 from nectary.settings import Settings
 from nectary.shape import Page, Patch, Says, Shape, Time
 
@@ -64,6 +66,7 @@ class Fleet(Shape):
     config_format: str
     tags: list[str]
     agents_count: AgentsCount
+    revision: int
     created_at: Time
     updated_at: Time
 
@@ -77,6 +80,7 @@ class NewFleet(Shape):
     skip_config_validation: bool = False
     # The Go client's own spelling comes first: its field has no tag.
     files: Annotated[list[NewFleetFile] | None, Field(validation_alias=AliasChoices("Files", "files"))] = None
+    message: Message | None = None
 
 
 class FleetPatch(Patch):
@@ -85,6 +89,9 @@ class FleetPatch(Patch):
     config_format: FormatName | None = None
     tags: list[FleetTag] | None = None
     skip_config_validation: bool = False
+    message: Message | None = None
+    if_revision: Number | None = None
+    urgent: bool = False
 
 
 class FleetsStatus(Shape):
@@ -116,27 +123,32 @@ async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings)
     )
     for file in new.files or ():
         await fleet_files.put(tx, caller, row.id, file, settings)
-    return Fleet.model_validate({**row._mapping, "agents_count": AgentsCount(active=0, inactive=0, with_errors=0, errors=0)})
+    revision = await fleet_revisions.record(tx, row.id, "created", author=authors.of(caller), message=new.message or "")
+    return Fleet.model_validate(
+        {**row._mapping, "revision": revision, "agents_count": AgentsCount(active=0, inactive=0, with_errors=0, errors=0)}
+    )
 
 
 async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetPatch) -> Any:
     """Change a fleet; its agents get another config when text or format are others than before. Gives the moment."""
-    row = (
-        await tx.execute(select(fleets).where(fleets.c.id == id, statements.visible(fleets, caller)).with_for_update())
-    ).first()
-    if row is None:
-        raise statements.not_found(fleets)
+    before = await fleet_publishing.hold(tx, caller, id, patch.if_revision)
     given = patch.changes()
+    for said in ("message", "if_revision", "urgent"):
+        given.pop(said, None)
     skip = given.pop("skip_config_validation", False)
     if "config_format" in given:
         given["config_format"] = config_texts.format_named(given["config_format"], BAD_FORMAT)
     if "tags" in given:
         given["tags"] = list(dict.fromkeys(given["tags"]))
-    text, format = given.get("raw_config", row.raw_config), Format(given.get("config_format", row.config_format))
-    if (text, format) != (row.raw_config, row.config_format):
-        require_sound(text, format, row.min_fluent_bit_version, skip=skip)
-        await fleet_versions.move_on(tx, id)
-    return (await statements.change(tx, caller, fleets, id, **given)).updated_at
+    text, format = given.get("raw_config", before.raw_config), Format(given.get("config_format", before.config_format))
+    another = (text, format) != (before.raw_config, before.config_format)
+    if another:
+        require_sound(text, format, before.min_fluent_bit_version, skip=skip)
+    moment = (await statements.change(tx, caller, fleets, id, **given)).updated_at
+    if another:
+        wish = Wish(authors.of(caller), patch.message or "", urgent=patch.urgent)
+        await fleet_publishing.publish(tx, before, "edited", wish)
+    return moment
 
 
 def require_sound(text: str, format: Format, version: str, *, skip: bool) -> None:
