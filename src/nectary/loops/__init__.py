@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nectary.edge.context import Context
-from nectary.loops import agents, credentials, fleets, housekeeping, metrics
+from nectary.loops import agents, credentials, fleets, housekeeping, metrics, rollouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ LOOPS = (
     Loop("read revocations", 2.0, credentials.read_revocations),
     Loop("count agents", 15.0, agents.count),
     Loop("note fleet polls", 1.0, fleets.note_polls),
+    Loop("look into reports", 1.5, rollouts.look_into_reports),
+    Loop("step rollouts", 3.0, rollouts.step),
     Loop("note sessions", 30.0, credentials.note_sessions),
     Loop("housekeeping", 300.0, housekeeping.tidy),
 )

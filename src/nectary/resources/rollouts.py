@@ -241,6 +241,7 @@ async def _move(tx: WriteTx, row: Row[Any], kind: Kind, why: str, named: tuple[s
     values |= {"reason": why, "updated_at": clock.now()}
     moved = (await tx.execute(update(rollouts).where(rollouts.c.id == row.id).values(values).returning(rollouts))).one()
     await note(tx, moved, kind, why, named)
+    tx.told["reason"] = why
     await statements.revoke(tx, [row.fleet_id])
 
 
@@ -278,6 +279,11 @@ async def make_way(tx: WriteTx, fleet_id: UUID, *, urgent: bool, by: str) -> Non
 
 async def get(tx: ReadTx, caller: Caller, id: UUID) -> Rollout:
     return shape(await statements.get(tx, caller, rollouts, id))
+
+
+async def again(tx: ReadTx, row: Row[Any]) -> Rollout:
+    """What became of it."""
+    return shape((await tx.execute(select(rollouts).where(rollouts.c.id == row.id))).one())
 
 
 async def held(tx: WriteTx, caller: Caller, id: UUID) -> Row[Any]:
