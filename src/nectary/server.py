@@ -71,7 +71,7 @@ def make_app(context: Context) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=context.settings.allowed_origins,
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "X-Project-Token"],
         expose_headers=["Link"],
     )

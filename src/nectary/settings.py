@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     # Agents and metrics
     agent_silent_after: Seconds = Field(75, description="Seconds without a sign of life after which an agent is unhealthy.")
     fleet_config_cache: Bytes = Field(64 * 1024 * 1024, description="Bytes of fleet configs and files kept in memory.")
+    schemas: Path | None = Field(
+        None, description="Folder of schemas learned by `nectary schema learn`; fleets are checked for those versions, too."
+    )
     metrics_buffer: int = Field(100_000, ge=1, description="Posts held before they are written; when full, agents get 503.")
     keep_raw: Seconds = Field(2 * 3600, description="How long samples are kept as they came, in seconds.")
     keep_1m: Seconds = Field(24 * 3600, description="How long one sample a minute is kept, in seconds.")

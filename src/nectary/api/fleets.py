@@ -87,10 +87,14 @@ async def get_fleet(
 
 @router.patch("/v1/fleets/{fleetID}", operation_id="updateFleet")
 async def update_fleet(
-    fleet_id: FleetID, patch: FleetPatch, caller: Annotated[Caller, may("update:*", tables.fleets)], tx: WriteTx
+    fleet_id: FleetID,
+    patch: FleetPatch,
+    caller: Annotated[Caller, may("update:*", tables.fleets)],
+    tx: WriteTx,
+    settings: Configured,
 ) -> Updated:
     """Change a fleet. When text or format of its config change, its agents fetch and load it within their poll interval."""
-    return Updated(updated_at=await fleets.change(tx, caller, fleet_id, patch))
+    return Updated(updated_at=await fleets.change(tx, caller, fleet_id, patch, settings))
 
 
 @router.delete("/v1/fleets/{fleetID}", operation_id="deleteFleet")

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from nectary.db import cursors
 from nectary.fluentbit.document import Format
 from nectary.resources import config_texts
-from nectary.resources.fleet_configs import BAD_FORMAT, FleetConfig
+from nectary.resources.fleet_configs import FleetConfig
+from nectary.resources.fleet_revisions import BAD_FORMAT
 
 # The Go client picks its decoder by these exact values; a charset would be another.
 TYPES = {Format.CLASSIC: "text/plain", Format.YAML: "application/yaml", Format.JSON: "application/json"}

@@ -14,13 +14,11 @@ from nectary.errors import Refusal
 from nectary.fluentbit import edit
 from nectary.fluentbit.document import ConfigError, Format, Kind
 from nectary.resources import config_texts, fleet_revisions
-from nectary.resources.fleet_revisions import KeptFile
+from nectary.resources.fleet_revisions import BAD_CONFIG, KeptFile
 from nectary.resources.fleet_serving import Served, Serving, Split, revisions_of, served
 
 fleets, rollouts = tables.fleets, tables.rollouts
 
-BAD_FORMAT = "invalid fleet config format"
-BAD_CONFIG = "invalid fluentbit config"
 # Rollouts that each began while the one before, rolled back or cancelled, had the last word. Further back, those out of reach
 # get what they had then: the same text, for it was rolled back to.
 _MOST_SPLITS = 20

@@ -11,7 +11,7 @@ from nectary.db import statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Invalid
-from nectary.resources import fleet_publishing, quotas
+from nectary.resources import fleet_checks, fleet_publishing, quotas
 from nectary.resources.fleet_publishing import AT_ONCE, Wish
 from nectary.resources.fleet_revisions import KeptFile
 from nectary.resources.names import Contents
@@ -81,21 +81,38 @@ async def of_fleet(tx: ReadTx, caller: Caller, fleet_id: UUID, *, last: int, bef
 
 
 async def change(
-    tx: WriteTx, caller: Caller, id: UUID, patch: FleetFilePatch, settings: Settings, wish: Wish = AT_ONCE
+    tx: WriteTx,
+    caller: Caller,
+    id: UUID,
+    patch: FleetFilePatch,
+    settings: Settings,
+    wish: Wish = AT_ONCE,
+    *,
+    skip: bool = False,
 ) -> None:
+    """Rename a file, or replace its contents. Raises Invalid where the config beside it could not be started with any more,
+    unless `skip`."""
     if patch.contents is not None:
         _require_small(patch.contents, settings)
     fleet = await fleet_publishing.hold(tx, caller, (await statements.get(tx, caller, files, id)).fleet_id, wish.if_revision)
-    before = await statements.get(tx, caller, files, id)
+    before, beside = await statements.get(tx, caller, files, id), await fleet_checks.files_of(tx, fleet.id)
     after = await statements.change(tx, caller, files, id, **patch.changes())
     await _require_carried(tx, after.fleet_id)
     if (after.name, after.contents) != (before.name, before.contents):
+        if not skip:
+            await fleet_checks.require_still_sound(tx, fleet, beside, settings.schemas)
         await fleet_publishing.publish(tx, fleet, "file", wish)
 
 
-async def remove(tx: WriteTx, caller: Caller, id: UUID, wish: Wish = AT_ONCE) -> None:
+async def remove(
+    tx: WriteTx, caller: Caller, id: UUID, settings: Settings, wish: Wish = AT_ONCE, *, skip: bool = False
+) -> None:
+    """Delete a file, unless the config needs it; `skip`: all the same."""
     fleet = await fleet_publishing.hold(tx, caller, (await statements.get(tx, caller, files, id)).fleet_id, wish.if_revision)
+    beside = await fleet_checks.files_of(tx, fleet.id)
     await statements.remove(tx, caller, files, id)
+    if not skip:
+        await fleet_checks.require_still_sound(tx, fleet, beside, settings.schemas)
     await fleet_publishing.publish(tx, fleet, "file", wish)
 
 

@@ -26,6 +26,12 @@ revisions, revision_files, blobs = tables.fleet_revisions, tables.fleet_revision
 # older revision, by a person or by a rollout that failed.
 Cause = Literal["created", "edited", "file", "published", "rolled_back"]
 
+BAD_FORMAT = "invalid fleet config format"
+BAD_CONFIG = "invalid fluentbit config"
+MOST_TEXT = 1024 * 1024  # characters; agents take 10 MiB with the headers, a check of this much takes a third of a second
+
+RawConfig = Annotated[str, StringConstraints(max_length=MOST_TEXT), Says(BAD_CONFIG)]
+FormatName = Annotated[str, Says(BAD_FORMAT)]
 Message = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), Says("invalid message")]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1), Says("invalid fleet revision")]
 

@@ -5,26 +5,24 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, AliasChoices, Field, StringConstraints
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, case, exists, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, case, exists, func, not_, null, or_, select, true
 
 from nectary import clock
 from nectary.caller import Caller
 from nectary.db import dialects, statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
-from nectary.errors import Invalid
 from nectary.fluentbit.document import Format
-from nectary.resources import authors, config_texts, fleet_files, fleet_publishing, fleet_revisions, quotas
-from nectary.resources.fleet_configs import BAD_CONFIG, BAD_FORMAT
+from nectary.resources import authors, config_texts, fleet_checks, fleet_files, fleet_publishing, fleet_revisions, quotas
+from nectary.resources.fleet_checks import Candidate
 from nectary.resources.fleet_files import NewFleetFile
 from nectary.resources.fleet_publishing import Wish
-from nectary.resources.fleet_revisions import Message, Number
+from nectary.resources.fleet_revisions import BAD_CONFIG, BAD_FORMAT, FormatName, Message, Number, RawConfig
+from nectary.resources.rollout_plans import RolloutPlan
 from nectary.settings import Settings
 from nectary.shape import Page, Patch, Says, Shape, Time
 
 fleets, _agents, _errors = tables.fleets, tables.agents, tables.agent_errors
-
-MOST_TEXT = 1024 * 1024  # characters; agents take 10 MiB with the headers, a check of this much takes a third of a second
 
 
 def _folder(name: str) -> str:
@@ -46,8 +44,6 @@ FluentBitVersion = Annotated[
     StringConstraints(pattern=r"^(v?\d+(\.\d+){0,2}([-+][0-9A-Za-z.+-]+)?)?$", max_length=64),
     Says("invalid fluentbit version"),
 ]
-RawConfig = Annotated[str, StringConstraints(max_length=MOST_TEXT), Says(BAD_CONFIG)]
-FormatName = Annotated[str, Says(BAD_FORMAT)]
 
 
 class AgentsCount(Shape):
@@ -67,6 +63,7 @@ class Fleet(Shape):
     tags: list[str]
     agents_count: AgentsCount
     revision: int
+    rollout_policy: RolloutPlan | None
     created_at: Time
     updated_at: Time
 
@@ -81,6 +78,7 @@ class NewFleet(Shape):
     # The Go client's own spelling comes first: its field has no tag.
     files: Annotated[list[NewFleetFile] | None, Field(validation_alias=AliasChoices("Files", "files"))] = None
     message: Message | None = None
+    rollout_policy: RolloutPlan | None = None
 
 
 class FleetPatch(Patch):
@@ -92,6 +90,8 @@ class FleetPatch(Patch):
     message: Message | None = None
     if_revision: Number | None = None
     urgent: bool = False
+    rollout: RolloutPlan | None = None
+    rollout_policy: RolloutPlan | None = None  # null takes it away
 
 
 class FleetsStatus(Shape):
@@ -108,7 +108,11 @@ async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings)
     """A fleet, with its first files. Raises Invalid for a config that its agents could not start with."""
     await quotas.require_room(tx, caller.project_id, fleets, settings.quota_fleets, "fleets quota exceeded")
     format = config_texts.format_named(new.config_format, BAD_FORMAT)
-    require_sound(new.raw_config, format, new.min_fluent_bit_version or "", skip=new.skip_config_validation)
+    candidate = Candidate(new.raw_config, format, {file.name: file.contents for file in new.files or ()})
+    if new.skip_config_validation:
+        fleet_checks.require_no_calyptia(candidate)
+    else:
+        fleet_checks.require_startable(candidate, new.min_fluent_bit_version or "")
     row = await statements.add(
         tx,
         fleets,
@@ -118,6 +122,7 @@ async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings)
         raw_config=new.raw_config,
         config_format=format,
         tags=list(dict.fromkeys(new.tags or ())),
+        rollout_policy=_kept(new.rollout_policy),
         config_version=int(clock.seconds()),
         config_changed_at=clock.now(),
     )
@@ -129,12 +134,18 @@ async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings)
     )
 
 
-async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetPatch) -> Any:
+def _kept(policy: RolloutPlan | None) -> Any:
+    return null() if policy is None else policy.model_dump(mode="json", by_alias=True)
+
+
+async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetPatch, settings: Settings) -> Any:
     """Change a fleet; its agents get another config when text or format are others than before. Gives the moment."""
     before = await fleet_publishing.hold(tx, caller, id, patch.if_revision)
     given = patch.changes()
-    for said in ("message", "if_revision", "urgent"):
+    for said in ("message", "if_revision", "urgent", "rollout"):
         given.pop(said, None)
+    if "rollout_policy" in patch.model_fields_set:
+        given["rollout_policy"] = _kept(patch.rollout_policy)
     skip = given.pop("skip_config_validation", False)
     if "config_format" in given:
         given["config_format"] = config_texts.format_named(given["config_format"], BAD_FORMAT)
@@ -143,22 +154,13 @@ async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetPatch) -> An
     text, format = given.get("raw_config", before.raw_config), Format(given.get("config_format", before.config_format))
     another = (text, format) != (before.raw_config, before.config_format)
     if another:
-        require_sound(text, format, before.min_fluent_bit_version, skip=skip)
+        candidate = Candidate(text, format, await fleet_checks.files_of(tx, id))
+        await fleet_publishing.require_fit(tx, before, candidate, settings.schemas, skip=skip)
     moment = (await statements.change(tx, caller, fleets, id, **given)).updated_at
     if another:
-        wish = Wish(authors.of(caller), patch.message or "", urgent=patch.urgent)
+        wish = Wish(authors.of(caller), patch.message or "", urgent=patch.urgent, rollout=patch.rollout)
         await fleet_publishing.publish(tx, before, "edited", wish)
     return moment
-
-
-def require_sound(text: str, format: Format, version: str, *, skip: bool) -> None:
-    """Refuse what no agent could start with; `skip` lets all pass but a calyptia section, which would register it twice."""
-    if not skip:
-        config_texts.require_sound(text, format, BAD_CONFIG, version=version, fleet=True)
-        return
-    for finding in config_texts.findings(text, format, fleet=True):
-        if finding.kind == "calyptia_in_fleet":
-            raise Invalid(BAD_CONFIG, f"line {finding.line}: {finding.message}")
 
 
 async def delete(tx: WriteTx, caller: Caller, id: UUID) -> None:
