@@ -96,6 +96,39 @@ async def _delete_template(ground: Ground) -> tuple[Asked, Http]:
     return Asked(asked.path, {}), http
 
 
+_CONFIG = "[INPUT]\n    name dummy\n[OUTPUT]\n    name null\n    match *\n"
+
+
+async def _fleet(ground: Ground) -> str:
+    body = {"name": f"fleet-{next(_numbers)}", "rawConfig": _CONFIG}
+    return f"/v1/fleets/{await _made(ground, f'/v1/projects/{ground.project_id}/fleets', body)}"
+
+
+async def _drafted(ground: Ground) -> str:
+    """A fleet with a draft of something else than it has."""
+    fleet = await _fleet(ground)
+    await ground.client(Kind.PROJECT_TOKEN).ask("PUT", f"{fleet}/draft", 200, json={"rawConfig": _CONFIG + "# more\n"})
+    return fleet
+
+
+async def _publish(ground: Ground) -> tuple[Asked, Http]:
+    return Asked(f"{await _drafted(ground)}/publish", {}, {"message": "more"}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _discard(ground: Ground) -> tuple[Asked, Http]:
+    return Asked(f"{await _drafted(ground)}/draft", {}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _roll_back(ground: Ground) -> tuple[Asked, Http]:
+    fleet = await _fleet(ground)
+    await ground.client(Kind.PROJECT_TOKEN).ask("PATCH", fleet, 200, json={"rawConfig": _CONFIG + "# more\n"})
+    return Asked(f"{fleet}/rollback", {}, {"revision": 1}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _enroll(ground: Ground) -> tuple[Asked, Http]:
+    return Asked(f"{await _fleet(ground)}/enroll", {}, {"hosts": ["one", "two"]}), ground.client(Kind.PROJECT_TOKEN)
+
+
 # Operations that answer 501, on purpose: see contract/differences.toml.
 UNSERVED = {"awsCustomerRedirect", "createAWSContractFromToken", "awsSubscriptionNotification"}
 
@@ -108,6 +141,10 @@ UNAUDITED = {
 
 OCCASIONS: dict[str, Occasion] = {
     "createIngestCheck": _check_ingestion,
+    "deleteFleetDraft": _discard,
+    "enrollHosts": _enroll,
+    "publishFleet": _publish,
+    "rollBackFleet": _roll_back,
     "deleteConfigSection": _delete_section,
     "deletePipelineFile": _delete_file,
     "deleteProcessingRuleTemplateV1": _delete_template,
