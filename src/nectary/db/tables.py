@@ -172,6 +172,7 @@ revocations = Table(
 
 # -- Agents --------------------------------------------------------------------------------------------------------------
 
+_UNKNOWN = "runs_known_at IS NULL AND fleet_id IS NOT NULL"
 agents = Table(
     "agents",
     metadata,
@@ -213,6 +214,8 @@ agents = Table(
     Index(None, "fleet_id", "created_at", "id"),
     Index(None, "fleet_id", "cohort"),
     Index(None, "fleet_id", "poll_key"),
+    # Those whose newest report nobody has looked into: few, and asked for every second.
+    Index("ix_agents_unknown", "registered_at", sqlite_where=text(_UNKNOWN), postgresql_where=text(_UNKNOWN)),
     Index(None, "pipeline_id"),
 )
 

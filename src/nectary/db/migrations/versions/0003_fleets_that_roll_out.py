@@ -186,6 +186,14 @@ def upgrade() -> None:
     op.add_column("agents", sa.Column("runs_known_at", UtcTime(), nullable=True))
     op.create_index(op.f("ix_agents_fleet_id_cohort"), "agents", ["fleet_id", "cohort"], unique=False)
     op.create_index(op.f("ix_agents_fleet_id_poll_key"), "agents", ["fleet_id", "poll_key"], unique=False)
+    op.create_index(
+        "ix_agents_unknown",
+        "agents",
+        ["registered_at"],
+        unique=False,
+        sqlite_where=sa.text("runs_known_at IS NULL AND fleet_id IS NOT NULL"),
+        postgresql_where=sa.text("runs_known_at IS NULL AND fleet_id IS NOT NULL"),
+    )
     op.add_column("fleets", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
     op.add_column("fleets", sa.Column("rollout_id", sa.Uuid(), nullable=True))
     op.add_column("fleets", sa.Column("rollout_policy", Json, nullable=True))
