@@ -15,8 +15,9 @@ from nectary.edge.context import Configured
 from nectary.edge.ids import FleetID
 from nectary.edge.paging import AskedFor
 from nectary.edge.transaction import ReadTx, WriteTx
-from nectary.resources import agent_errors, fleet_configs, fleets
+from nectary.resources import agent_errors, fleet_configs, fleet_statuses, fleets
 from nectary.resources.agent_errors import AgentError
+from nectary.resources.fleet_statuses import MemberStatus
 from nectary.resources.fleets import Fleet, FleetPatch, FleetsStatus, NewFleet
 from nectary.shape import Created, Deleted, Updated
 
@@ -74,7 +75,7 @@ async def list_fleets(
 @router.get("/v1/projects/{projectID}/fleets/status", operation_id="fleetsstatus")
 async def fleets_status(caller: InProject, tx: ReadTx, silent_after: SilentAfter) -> FleetsStatus:
     """How the agents of all the project's fleets are doing."""
-    return await fleets.status(tx, caller, None, silent_after=silent_after)
+    return await fleet_statuses.of_fleets(tx, caller, None, silent_after=silent_after)
 
 
 @router.get("/v1/fleets/{fleetID}", operation_id="fleet")
@@ -107,7 +108,13 @@ async def delete_fleet(fleet_id: FleetID, caller: Annotated[Caller, may("delete:
 @router.get("/v1/fleets/{fleetID}/status", operation_id="fleetstatus")
 async def fleet_status(fleet_id: FleetID, caller: Reader, tx: ReadTx, silent_after: SilentAfter) -> FleetsStatus:
     """How the fleet's agents are doing: each is healthy, in progress (its config is older than the fleet's) or unhealthy."""
-    return await fleets.status(tx, caller, fleet_id, silent_after=silent_after)
+    return await fleet_statuses.of_fleets(tx, caller, fleet_id, silent_after=silent_after)
+
+
+@router.get("/v1/fleets/{fleetID}/stragglers", operation_id="fleetStragglers")
+async def list_stragglers(fleet_id: FleetID, window: AskedFor, caller: Reader, tx: ReadTx) -> Sequence[MemberStatus]:
+    """The fleet's agents that do not run what they should, newest first, and how far each has come."""
+    return window.of(await fleet_statuses.stragglers(tx, caller, fleet_id, last=window.last, before=window.before))
 
 
 _CONFIG: dict[int | str, dict[str, Any]] = {

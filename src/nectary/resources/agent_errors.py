@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import StringConstraints
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 
 from nectary import clock
 from nectary.caller import Caller
@@ -35,6 +35,12 @@ class Dismissal(Shape):
 
 class Dismissed(Shape):
     dismissed_at: Time
+
+
+def standing() -> ColumnElement[bool]:
+    """Whether an agent, of the query around it, has an error that nobody dismissed."""
+    mine = and_(agent_errors.c.agent_id == tables.agents.c.id, agent_errors.c.dismissed_at.is_(None))
+    return exists(select(agent_errors.c.id).where(mine))
 
 
 async def report(tx: WriteTx, caller: Caller, agent_id: UUID, new: NewAgentError) -> AgentError:

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from pydantic import StringConstraints
-from sqlalchemy import Row, Select, delete, func, select
+from sqlalchemy import Row, delete, func, select
 
 from nectary import clock
 from nectary.auth import tokens as proofs
 from nectary.caller import Caller, Kind
-from nectary.db import dialects, statements, tables
+from nectary.db import statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Forbidden, Gone, Invalid, Unauthenticated
@@ -305,49 +305,19 @@ def _require_sound(report: Report) -> None:
 
 # -- Everybody else's side -------------------------------------------------------------------------------------------------
 
-_listed = select(agents, _environments.c.name.label("environment_name")).join(
+listed = select(agents, _environments.c.name.label("environment_name")).join(
     _environments, _environments.c.id == agents.c.environment_id
 )
 
 
 async def get(tx: ReadTx, caller: Caller, id: UUID, *, silent_after: timedelta) -> Agent:
-    row = (await tx.execute(_listed.where(agents.c.id == id, statements.visible(agents, caller)))).one_or_none()
+    row = (await tx.execute(listed.where(agents.c.id == id, statements.visible(agents, caller)))).one_or_none()
     if row is None:
         raise statements.not_found(agents)
-    return _shape(row, silent_after)
+    return shape(row, silent_after)
 
 
-async def of_project(
-    tx: ReadTx,
-    caller: Caller,
-    *,
-    name: str | None,
-    tags_query: str | None,
-    environment_id: UUID | None,
-    fleet_id: UUID | None,
-    pipeline_id: UUID | None,
-    last: int,
-    before: Place | None,
-    silent_after: timedelta,
-) -> Page[Agent]:
-    query = _tagged(tx, _listed.where(statements.visible(agents, caller)), tags_query)
-    if name:
-        query = query.where(agents.c.name == name)
-    for column, wanted in (("environment_id", environment_id), ("fleet_id", fleet_id), ("pipeline_id", pipeline_id)):
-        if wanted:
-            query = query.where(agents.c[column] == wanted)
-    return await statements.page(tx, query, agents, lambda row: _shape(row, silent_after), last=last, before=before)
-
-
-def _tagged(tx: ReadTx, query: Select[Any], tags_query: str | None) -> Select[Any]:
-    """Tags joined by ` AND `: every one must be there; the contract knows no other operator."""
-    for tag in (tags_query or "").split(" AND "):
-        if tag.strip():
-            query = query.where(dialects.has_tag(tx.dialect, agents.c.tags, tag.strip()))
-    return query
-
-
-def _shape(row: Row[Any], silent_after: timedelta) -> Agent:
+def shape(row: Row[Any], silent_after: timedelta) -> Agent:
     status = "healthy" if clock.now() - row.seen_at <= silent_after else "unhealthy"
     return Agent.model_validate({**row._mapping, "status": status})
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, AliasChoices, Field, StringConstraints
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, case, exists, func, not_, null, or_, select, true
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, not_, null, select
 
 from nectary import clock
 from nectary.caller import Caller
@@ -13,7 +13,16 @@ from nectary.db import dialects, statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.fluentbit.document import Format
-from nectary.resources import authors, config_texts, fleet_checks, fleet_files, fleet_publishing, fleet_revisions, quotas
+from nectary.resources import (
+    agent_errors,
+    authors,
+    config_texts,
+    fleet_checks,
+    fleet_files,
+    fleet_publishing,
+    fleet_revisions,
+    quotas,
+)
 from nectary.resources.fleet_checks import Candidate
 from nectary.resources.fleet_files import NewFleetFile
 from nectary.resources.fleet_publishing import Wish
@@ -22,7 +31,7 @@ from nectary.resources.rollout_plans import RolloutPlan
 from nectary.settings import Settings
 from nectary.shape import Page, Patch, Says, Shape, Time
 
-fleets, _agents, _errors = tables.fleets, tables.agents, tables.agent_errors
+fleets, _agents = tables.fleets, tables.agents
 
 
 def _folder(name: str) -> str:
@@ -216,42 +225,9 @@ def _counted(silent_after: timedelta) -> Select[Any]:
         fleets,
         _how_many(heard).label("active"),
         _how_many(not_(heard)).label("inactive"),
-        _how_many(_troubled()).label("with_errors"),
+        _how_many(agent_errors.standing()).label("with_errors"),
     )
 
 
 def _how_many(of: ColumnElement[bool]) -> ScalarSelect[int]:
     return select(func.count()).where(_agents.c.fleet_id == fleets.c.id, of).correlate(fleets).scalar_subquery()
-
-
-def _troubled() -> ColumnElement[bool]:
-    """Whether an agent has an error that nobody dismissed."""
-    return exists(select(_errors.c.id).where(_errors.c.agent_id == _agents.c.id, _errors.c.dismissed_at.is_(None)))
-
-
-async def status(tx: ReadTx, caller: Caller, id: UUID | None, *, silent_after: timedelta) -> FleetsStatus:
-    """How the agents of one fleet, or of all, are doing: each is one of the three, derived here and kept nowhere.
-
-    Unhealthy: silent, or with an error that stands. In progress: not started or reloaded since its fleet's config changed
-    (an agent says nothing when it applies a config, but it registers again). Healthy: the rest.
-    """
-    if id is not None:
-        await statements.get(tx, caller, fleets, id)
-    unhealthy = or_(_agents.c.seen_at < clock.now() - silent_after, _troubled())
-    behind = or_(_agents.c.registered_at.is_(None), _agents.c.registered_at < fleets.c.config_changed_at)
-    query = (
-        select(
-            func.count().label("managed"),
-            _sum(not_(or_(unhealthy, behind))).label("healthy"),
-            _sum(and_(not_(unhealthy), behind)).label("in_progress"),
-            _sum(unhealthy).label("unhealthy"),
-        )
-        .select_from(_agents)
-        .join(fleets, fleets.c.id == _agents.c.fleet_id)
-        .where(statements.visible(_agents, caller), fleets.c.id == id if id is not None else true())
-    )
-    return FleetsStatus.model_validate((await tx.execute(query)).one())
-
-
-def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
