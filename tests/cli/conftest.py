@@ -28,7 +28,7 @@ def ask(folder: Path) -> Ask:
     runner = CliRunner()
 
     def run(*arguments: str, stdin: str | bytes = "") -> Result:
-        result = runner.invoke(app, arguments, input=stdin)
+        result = runner.invoke(app, arguments, input=stdin, prog_name="nectary")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

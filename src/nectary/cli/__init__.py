@@ -2,26 +2,53 @@
 
 import io
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 import nectary
-from nectary.cli import configs, get, rules, schemas, serve
-from nectary.client import Refused, Unreachable
 from nectary.errors import Unstartable
 
+COMMANDS = {
+    "serve": "nectary.cli.serve",
+    "get": "nectary.cli.get",
+    "config": "nectary.cli.configs",
+    "schema": "nectary.cli.schemas",
+    "rules": "nectary.cli.rules",
+}
+"""Each command and the module whose `app` it is."""
+
+
+class Tree(TyperGroup):
+    """Reads a command's module when that command is asked for: what the others need takes as long to load as they to run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        command = get_command(import_module(COMMANDS[cmd_name]).app)
+        command.name = cmd_name
+        return command
+
+
 app = typer.Typer(
+    cls=Tree,
     help="Nectary: an open, self-hosted control plane for Fluent Bit.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("serve")(serve.serve)
-app.add_typer(get.app, name="get")
-app.add_typer(configs.app, name="config")
-app.add_typer(schemas.app, name="schema")
-app.add_typer(rules.app, name="rules")
+
+
+@app.callback()
+def nothing_of_its_own() -> None:
+    """Keeps `version` a command among others, where it would be the only one that typer sees."""
 
 
 @app.command()
@@ -37,6 +64,10 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # names from files need not fit the terminal's encoding
     try:
         app()
-    except (Unstartable, Refused, Unreachable) as error:
+    except Exception as error:
+        from nectary.client import Refused, Unreachable  # noqa: PLC0415 - most commands never speak to a server
+
+        if not isinstance(error, Unstartable | Refused | Unreachable):
+            raise
         sys.stderr.write(f"nectary: {error}\n")
         sys.exit(1)

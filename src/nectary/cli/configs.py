@@ -14,7 +14,7 @@ from nectary.fluentbit import findings, formats, graph, ports, references, targe
 from nectary.fluentbit.convert import convert
 from nectary.fluentbit.document import ConfigError, Place
 
-app = typer.Typer(help="Check, convert, explain and compare Fluent Bit configurations, offline.", no_args_is_help=True)
+app = output.group("Check, convert, explain and compare Fluent Bit configurations, offline.")
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="A configuration; - for standard input.")]
 Written = Annotated[
@@ -44,7 +44,7 @@ class Comparison(StrEnum):
 
 @app.command()
 def validate(
-    paths: Annotated[list[str], typer.Argument(metavar="FILE...", help="Configurations; - for standard input.")],
+    paths: Annotated[list[str], typer.Argument(metavar="FILE", help="Configurations; - for standard input.")],
     version: Version = None,
     written: Written = None,
     fleet: Annotated[bool, typer.Option("--fleet", help="It is for the agents of a fleet.")] = False,

@@ -11,7 +11,7 @@ from nectary.cli.output import Column, Format
 from nectary.client import Client
 from nectary.errors import Unstartable
 
-app = typer.Typer(help="List agents, projects, tokens or environments.", no_args_is_help=True)
+app = output.group("List agents, projects, tokens or environments.")
 
 Url = Annotated[str, typer.Option(envvar="NECTARY_URL", help="The server's address.")]
 Token = Annotated[

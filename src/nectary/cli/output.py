@@ -17,6 +17,11 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
+def group(help: str = "") -> typer.Typer:
+    """A module's commands. Help is plain text: as markup, `[5000]` would vanish from it."""
+    return typer.Typer(help=help or None, no_args_is_help=bool(help), add_completion=False, rich_markup_mode=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     title: str

@@ -17,7 +17,7 @@ from nectary.fluentbit.document import ConfigError, Format, Kind
 from nectary.fluentbit.processing import Rule, RuleError, lua_filter, processors, read_rules, script
 from nectary.preview import DEFAULT, Preview, PreviewError, preview
 
-app = typer.Typer(help="Try processing rules, and compile them.", no_args_is_help=True)
+app = output.group("Try processing rules, and compile them.")
 
 Log = tuple[float, dict[str, Any]]
 RulesFile = Annotated[str, typer.Argument(metavar="RULES_FILE", help="A JSON list of rules; - for standard input.")]

@@ -14,7 +14,7 @@ from nectary.fluentbit import learn as learning
 from nectary.fluentbit import schema
 from nectary.fluentbit.schema import InvalidSchemaError, Schema, UnknownVersionError
 
-app = typer.Typer(help="Which Fluent Bit versions are known, and learn more.", no_args_is_help=True)
+app = output.group("Which Fluent Bit versions are known, and learn more.")
 
 Folder = Annotated[
     Path | None,

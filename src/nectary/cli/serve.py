@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from nectary import settings
+from nectary.cli import output
+
+app = output.group()
 
 
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on [5000].")] = None,
