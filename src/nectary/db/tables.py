@@ -97,8 +97,9 @@ memberships = Table(
     Column("roles", Json, nullable=False),
     Column("permissions", Json, nullable=False),
     _at("created_at"),
+    _at("project_created_at"),  # the project's own, which never changes: a person's projects are listed newest first by it
     UniqueConstraint("project_id", "user_id"),
-    Index(None, "user_id", "project_id"),
+    Index(None, "user_id", "project_created_at", "project_id"),
     Index(None, "project_id", "created_at", "id"),
 )
 
@@ -127,6 +128,7 @@ invitations = Table(
     _at("created_at"),
     _at("expires_at"),
     Index(None, "project_id", "created_at", "id"),
+    Index(None, "invited_by"),
 )
 
 environments = Table(
@@ -212,6 +214,7 @@ agent_configs = Table(
     Column("raw_config", Text, nullable=False),
     _at("created_at"),
     Index(None, "agent_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 agent_errors = Table(
@@ -225,6 +228,7 @@ agent_errors = Table(
     Column("dismiss_reason", Text),
     _at("created_at"),
     Index(None, "agent_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # -- Metrics -------------------------------------------------------------------------------------------------------------
@@ -321,7 +325,7 @@ cluster_objects = Table(
 )
 
 
-def _files(name: str, owner: str, *more: Column[object]) -> Table:
+def _files(name: str, owner: str, *more: Column[object] | Index) -> Table:
     return Table(
         name,
         metadata,
@@ -381,7 +385,7 @@ core_instance_files = _files("core_instance_files", "core_instances")
 core_instance_secrets = _secrets("core_instance_secrets", "core_instances")
 core_instance_checks = _checks("core_instance_checks", "core_instances")
 # A file that a processing rule was turned into goes with the rule.
-pipeline_files = _files("pipeline_files", "pipelines", _of("processing_rules", nullable=True))
+pipeline_files = _files("pipeline_files", "pipelines", _of("processing_rules", nullable=True), Index(None, "processing_rule_id"))
 pipeline_secrets = _secrets("pipeline_secrets", "pipelines")
 pipeline_checks = _checks("pipeline_checks", "pipelines")
 
@@ -652,6 +656,7 @@ fleet_files = Table(
     _at("updated_at"),
     UniqueConstraint("fleet_id", "name"),
     Index(None, "fleet_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # -- Processing rules ----------------------------------------------------------------------------------------------------
