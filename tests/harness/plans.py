@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from httpx import URL, Response
 from sqlalchemy import Connection, Engine, event
 
 from nectary.db import tables
 from nectary.db.transaction import ReadTx
+from tests.harness import bodies
+from tests.harness.operations import Operation
 
 # PostgreSQL reads small tables whole, for that is cheaper; told that it is dear, it shows whether an index would serve.
-_AS_IF_LARGE = "; ".join(
-    f"SET LOCAL enable_{way} = off" for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort", "incremental_sort")
-)
+_AS_IF_LARGE = "; ".join(f"SET LOCAL enable_{way} = off" for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"))
 _TOUCHES = re.compile(r"^\s*(SELECT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 _SCAN = re.compile(r"^SCAN (?:TABLE )?(\w+)(?: AS (\w+))?")
 
@@ -86,7 +87,7 @@ def _of_postgresql(ran: Ran, plan: dict[str, Any]) -> Iterator[str]:
         scans = "Scan" in node["Node Type"] and "Relation Name" in node
         if scans and not ("Index Cond" in node or "Recheck Cond" in node or "TID Cond" in node):
             yield f"reads {node['Relation Name']} whole"
-        if node["Node Type"] in ("Sort", "Incremental Sort") and ran.one_page:
+        if node["Node Type"] == "Sort" and ran.one_page:
             yield "sorts"
 
 
@@ -105,3 +106,25 @@ async def rows_read(tx: ReadTx, ran: Ran) -> int:
         for node in nodes(plan)
         if "Relation Name" in node
     )
+
+
+def variants(operation: Operation, known: bodies.Known, answer: Response) -> Iterator[dict[str, str]]:
+    """Other queries of a list: each parameter alone, with each kind of thing where there are kinds; and the next page."""
+    kinds = next((one["schema"]["enum"] for one in operation.query if one["name"] == "resource"), [""])
+    for parameter in operation.query:
+        name, schema = parameter["name"], parameter["schema"]
+        if name in ("before", "after"):
+            if cursor := _cursor(answer):
+                yield {name: cursor}
+            continue
+        value = known(name) or bodies.example(schema, operation.schemas, known, name=name)
+        for kind in kinds:
+            given = {name: ",".join(value) if isinstance(value, list) else str(value)}
+            yield ({"resource": kind} if kind else {}) | ({} if name == "resource" else given)
+
+
+def _cursor(answer: Response) -> str | None:
+    if "before" in answer.links.get("next", {}).get("url", ""):
+        return URL(answer.links["next"]["url"]).params["before"]
+    said = answer.json() if answer.is_success and "json" in answer.headers["content-type"] else None
+    return said.get("endCursor") if isinstance(said, dict) else None

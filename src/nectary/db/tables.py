@@ -385,7 +385,9 @@ core_instance_files = _files("core_instance_files", "core_instances")
 core_instance_secrets = _secrets("core_instance_secrets", "core_instances")
 core_instance_checks = _checks("core_instance_checks", "core_instances")
 # A file that a processing rule was turned into goes with the rule.
-pipeline_files = _files("pipeline_files", "pipelines", _of("processing_rules", nullable=True), Index(None, "processing_rule_id"))
+pipeline_files = _files(
+    "pipeline_files", "pipelines", _of("processing_rules", nullable=True), Index(None, "processing_rule_id")
+)
 pipeline_secrets = _secrets("pipeline_secrets", "pipelines")
 pipeline_checks = _checks("pipeline_checks", "pipelines")
 
