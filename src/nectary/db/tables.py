@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import BigInteger, Double
@@ -577,7 +578,16 @@ config_sections = Table(
     Column("properties", Json, nullable=False),  # [{"key", "value"}] in the order given
     _at("created_at"),
     _at("updated_at"),
-    Index(None, "project_id", "created_at", "id"),
+    # Those that people made, which are all that is listed.
+    Index(
+        None,
+        "project_id",
+        "created_at",
+        "id",
+        sqlite_where=text("processing_rule_id IS NULL"),
+        postgresql_where=text("processing_rule_id IS NULL"),
+    ),
+    Index(None, "project_id"),
     Index(None, "processing_rule_id"),
 )
 
@@ -694,5 +704,5 @@ processing_rule_templates = Table(
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("project_id", "version", "name"),
-    Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "version", "created_at", "id"),
 )
