@@ -150,16 +150,19 @@ class Ground:
 
     def path(self, operation: Operation, known: bodies.Known) -> str:
         path = operation.path
-        for name in operation.parameters:
-            table = table_of(operation, name)
-            if table is None:
-                id = self._word(operation, name, known)
-            else:
-                found = known(table.name)
-                assert found is not None, f"{operation}: there is no row of {table.name}; asked {self.refusals}"
-                id = found
+        for name, id in self.places(operation, known).items():
             path = path.replace(f"{{{name}}}", id)
         return path
+
+    def places(self, operation: Operation, known: bodies.Known) -> dict[str, str]:
+        """What stands for each name in its path."""
+        found = {}
+        for name in operation.parameters:
+            table = table_of(operation, name)
+            id = self._word(operation, name, known) if table is None else known(table.name)
+            assert id is not None, f"{operation}: there is no row of {table}; asked {self.refusals}"
+            found[name] = id
+        return found
 
     def _word(self, operation: Operation, parameter: str, known: bodies.Known) -> str:
         """What stands in a path where no row is named: a word of its schema, or what the agents' routes are ahead of."""

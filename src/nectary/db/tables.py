@@ -98,8 +98,9 @@ memberships = Table(
     Column("roles", Json, nullable=False),
     Column("permissions", Json, nullable=False),
     _at("created_at"),
+    _at("project_created_at"),  # the project's own, which never changes: a person's projects are listed newest first by it
     UniqueConstraint("project_id", "user_id"),
-    Index(None, "user_id", "project_id"),
+    Index(None, "user_id", "project_created_at", "project_id"),
     Index(None, "project_id", "created_at", "id"),
 )
 
@@ -131,6 +132,7 @@ invitations = Table(
     _at("created_at"),
     _at("expires_at"),
     Index(None, "project_id", "created_at", "id"),
+    Index(None, "invited_by"),
 )
 
 environments = Table(
@@ -228,6 +230,7 @@ agent_configs = Table(
     Column("raw_config", Text, nullable=False),
     _at("created_at"),
     Index(None, "agent_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # One row a registration, so one a start or reload; housekeeping keeps the newest of each agent.
@@ -257,6 +260,7 @@ agent_errors = Table(
     Column("dismiss_reason", Text),
     _at("created_at"),
     Index(None, "agent_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # -- Metrics -------------------------------------------------------------------------------------------------------------
@@ -353,7 +357,7 @@ cluster_objects = Table(
 )
 
 
-def _files(name: str, owner: str, *more: Column[object]) -> Table:
+def _files(name: str, owner: str, *more: Column[object] | Index) -> Table:
     return Table(
         name,
         metadata,
@@ -413,7 +417,9 @@ core_instance_files = _files("core_instance_files", "core_instances")
 core_instance_secrets = _secrets("core_instance_secrets", "core_instances")
 core_instance_checks = _checks("core_instance_checks", "core_instances")
 # A file that a processing rule was turned into goes with the rule.
-pipeline_files = _files("pipeline_files", "pipelines", _of("processing_rules", nullable=True))
+pipeline_files = _files(
+    "pipeline_files", "pipelines", _of("processing_rules", nullable=True), Index(None, "processing_rule_id")
+)
 pipeline_secrets = _secrets("pipeline_secrets", "pipelines")
 pipeline_checks = _checks("pipeline_checks", "pipelines")
 
@@ -603,7 +609,16 @@ config_sections = Table(
     Column("properties", Json, nullable=False),  # [{"key", "value"}] in the order given
     _at("created_at"),
     _at("updated_at"),
-    Index(None, "project_id", "created_at", "id"),
+    # Those that people made, which are all that is listed.
+    Index(
+        None,
+        "project_id",
+        "created_at",
+        "id",
+        sqlite_where=text("processing_rule_id IS NULL"),
+        postgresql_where=text("processing_rule_id IS NULL"),
+    ),
+    Index(None, "project_id"),
     Index(None, "processing_rule_id"),
 )
 
@@ -688,6 +703,7 @@ fleet_files = Table(
     _at("updated_at"),
     UniqueConstraint("fleet_id", "name"),
     Index(None, "fleet_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # What a fleet's config and files were at one moment, never changed again.
@@ -849,7 +865,7 @@ processing_rule_templates = Table(
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("project_id", "version", "name"),
-    Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "version", "created_at", "id"),
 )
 
 # -- Alerts --------------------------------------------------------------------------------------------------------------
