@@ -16,10 +16,13 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from nectary.fluentbit import convert, diff, edit, formats, graph, meaning, ports, references, targets
+from nectary.fluentbit import convert, diff, edit, findings, formats, graph, meaning, ports, references, targets
 from nectary.fluentbit.document import ConfigError, Document, Format, Kind, Limits
+from nectary.fluentbit.schema import load
+from nectary.fluentbit.validate import check
 
 FORMATS = tuple(Format)
+KNOWN = load()
 SLOW = 5.0
 """Seconds one input may take, tracing included."""
 
@@ -49,10 +52,13 @@ def one_input(data: bytes) -> None:
         return
     written_in, data = FORMATS[data[0] % len(FORMATS)], data[1:]
     files = {"a.yaml": b"service: {flush: 1}\n", "x.conf": b"[FILTER]\n name x\n"}
+    limits = Limits(bytes=100_000)
+    found = check(
+        data, written_in, schema=KNOWN, file="main", read=files.get, glob=lambda _: ["a.yaml"], fleet=True, limits=limits
+    )
+    findings.as_report(found, {"main": data.decode("utf-8", "replace")})
     try:
-        document = formats.parse(
-            data, "main", written_in, read=files.get, glob=lambda _: ["a.yaml"], limits=Limits(bytes=100_000)
-        )
+        document = formats.parse(data, "main", written_in, read=files.get, glob=lambda _: ["a.yaml"], limits=limits)
     except ConfigError:
         return
     source = document.sources[0]
