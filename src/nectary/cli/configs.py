@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from nectary.cli import checking, drawing, files, output, schemas
+from nectary.cli import checking, converting, drawing, files, output, schemas
 from nectary.cli.output import Column, Format, plain, stop
 from nectary.fluentbit import diff as differences
 from nectary.fluentbit import findings, formats, graph, ports, references, targets
-from nectary.fluentbit.convert import convert
 from nectary.fluentbit.document import ConfigError, Place
 
 app = output.group("Check, convert, explain and compare Fluent Bit configurations, offline.")
@@ -83,25 +82,26 @@ def convert_file(
     path: File,
     to: Annotated[str, typer.Option(help="classic, yaml or json.")],
     written: Written = None,
-    lossy: Annotated[bool, typer.Option("--lossy", help="It is fine when something is left out.")] = False,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="DIR", help="Write it there, with the files it names for parsers and the like."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are in DIR already.")] = False,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Write it even when something is left out.")] = False,
 ) -> None:
-    """Write it in another format to standard output; what that cannot hold is listed on standard error, with exit code 1."""
+    """Write it in another format to standard output, or with its side files to DIR.
+
+    What the format cannot hold is listed on standard error; then nothing is written and the exit code is 1, unless --lossy.
+    """
     try:
         wanted = formats.format_named(to)
     except ValueError as error:
         stop(str(error))
     document = files.document(path, written)
-    try:
-        made = convert(document, wanted)
-    except ConfigError as error:
-        stop("; ".join(f"{problem.place}: {problem.message}" for problem in error.problems), 1)
-    encoding = made.document.sources[0].encoding if made.document.sources else "utf-8"
-    typer.echo(made.text.encode(encoding), nl=False)
-    noted = findings.in_order(map(findings.from_problem, made.findings))
-    typer.echo(findings.as_report(noted, files.texts(document)), err=True, nl=False)
-    if not made.lossless and not lossy:
-        typer.echo("nectary: the text says less than before; --lossy takes that for success", err=True)
-        raise typer.Exit(1)
+    if out is not None:
+        converting.to_folder(document, wanted, out, force=force, lossy=lossy)
+    else:
+        converting.to_output(document, wanted, lossy=lossy)
 
 
 @app.command("ports")
@@ -166,7 +166,10 @@ def show_graph(
     shown: Annotated[Drawing, typer.Option("--output", "-o", help="How to show it.")] = Drawing.TABLE,
 ) -> None:
     """How records flow: from each input by its tag through the filters to the outputs."""
-    found = graph.of_document(files.document(path, written))
+    try:
+        found = graph.of_document(files.document(path, written))
+    except ConfigError as error:
+        stop("; ".join(f"{problem.place}: {problem.message}" for problem in error.problems), 1)
     if shown is Drawing.DOT:
         typer.echo(drawing.dot(found), nl=False)
     elif shown is Drawing.MERMAID:
