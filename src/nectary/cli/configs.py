@@ -48,6 +48,12 @@ def validate(
     written: Written = None,
     fleet: Annotated[bool, typer.Option("--fleet", help="It is for the agents of a fleet.")] = False,
     here: Annotated[bool, typer.Option("--here", help="It will run here: look for its files and variables.")] = False,
+    secrets: Annotated[
+        list[str] | None, typer.Option("--secret", metavar="NAME", help="A secret there will be; others are then missing.")
+    ] = None,
+    beside: Annotated[
+        list[str] | None, typer.Option("--file", metavar="NAME", help="A file there will be; others are then missing.")
+    ] = None,
     shown: Annotated[Report, typer.Option("--output", "-o", help="How to show what was found.")] = Report.TEXT,
     fluent_bit: Annotated[
         str | None, typer.Option("--fluent-bit", help="Ask this fluent-bit too, by --dry-run in a closed-off child.")
@@ -59,7 +65,9 @@ def validate(
     program = checking.program(fluent_bit) if fluent_bit is not None else None
     if paths.count("-") > 1:
         stop("standard input can be read once only")
-    asked = checking.Asked(known, fleet=fleet, here=here, program=program)
+    if here and beside:
+        stop("--here looks for the files themselves; --file is for a place that has others")
+    asked = checking.Asked(known, fleet=fleet, here=here, program=program, secrets=_names(secrets), files=_names(beside))
     checked = [checking.check(files.given(path, written), asked) for path in paths]
     found = findings.in_order(finding for one in checked for finding in one.findings)
     for one in checked:
@@ -75,6 +83,10 @@ def validate(
         typer.echo(findings.as_report(found, texts) or f"no problems for Fluent Bit {known.version}\n", nl=False)
     if findings.errors(found):
         raise typer.Exit(1)
+
+
+def _names(given: list[str] | None) -> frozenset[str] | None:
+    return frozenset(given) if given else None
 
 
 @app.command("convert")
