@@ -260,6 +260,10 @@ def _tree_section(section: Section, format: Format, findings: list[Problem]) -> 
     if section.kind not in PLUGIN_KINDS:
         # Only plugins may have any map; these lists may have their one kind.
         held = {Kind.MULTILINE_PARSER: "rule", Kind.UPSTREAM: "node"}.get(section.kind)
+        for prop in properties:
+            if prop.key.strip(BLANKS) == f"{held}s":
+                _lost(findings, prop.place, f"the key {prop.key!r} of {owner(section)}", format, f"write each as a {held}")
+        properties = tuple(prop for prop in properties if prop.key.strip(BLANKS) != f"{held}s")
         for group in groups:
             if group.name != held:
                 _lost(findings, group.place, f"the group [{group.key}] of {owner(section)}", format)
