@@ -1,7 +1,7 @@
 """What people did with the original's command line, one scenario a test, in the requests that it sends.
 
-`script.py` asks as that program does: the project's id from the token, names found by searching, every key of its bodies with the
-nulls and empty texts that it sends. What it prints is made of the answers, so the tests look at those.
+`script.py` asks as that program does: the project's id from the token, names found by searching, bodies with all their keys,
+nulls and empty texts. What it prints is made of the answers, so the tests look at those.
 
 Left out, because nothing is sent or the program itself is what is tried:
 

@@ -41,15 +41,15 @@ class Script:
         return found
 
     async def post(self, path: str, body: Any) -> Any:
-        return _said(await self.http.post(path, json=body))
+        return _said(await self.http.post(path, content=json.dumps(body)))
 
     async def patch(self, path: str, body: Any) -> Any:
         """For changes that tell something; an empty answer would be an error to the program."""
-        return _said(await self.http.patch(path, json=body))
+        return _said(await self.http.patch(path, content=json.dumps(body)))
 
     async def patch_silently(self, path: str, body: Any) -> None:
         """For changes whose answer the program does not read."""
-        answer = await self.http.patch(path, json=body)
+        answer = await self.http.patch(path, content=json.dumps(body))
         assert answer.is_success, answer.text
 
     async def delete(self, path: str) -> Any:
