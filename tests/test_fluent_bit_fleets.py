@@ -129,7 +129,7 @@ class Fleet:
     async def all_run(self, tag: str, names: list[str] | None = None) -> None:
         async def they_do() -> bool:
             known = await self.agents()
-            wanted = names or [agent.name for agent in (*self.real, *self.simulated)]
+            wanted = names or [*(agent.name for agent in self.real), *(agent.name for agent in self.simulated)]
             return all(f"tag {tag}\n" in known[name]["rawConfig"] for name in wanted if name in known) and set(wanted) <= set(
                 known
             )

@@ -1,6 +1,7 @@
 """Ten thousand projects, five thousand pipelines, a hundred thousand agents: a page of them costs what it did among a tenth."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +43,7 @@ async def _grew_little(world: World, path: str, few: int, most: int, grow: Any, 
             async with world.context.database.write() as tx:
                 await tx.execute(text("ANALYZE"))
         asked = {"params": params} if params else {}
-        costs.append(await cost(world.context.database, lambda asked=asked: world.admin.ask("GET", path, 200, **asked)))
+        costs.append(await cost(world.context.database, partial(world.admin.ask, "GET", path, 200, **asked)))
         shown.append(len(await world.admin.ask("GET", path, 200, **asked)))
     print(f"{path} {params}: {costs[0]} among {few}, {costs[1]} among {most}")
     assert shown[0] == shown[1] > 0
