@@ -22,6 +22,7 @@ from tests.harness.world import Http
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(900)]
 
 SIMULATED, REAL, POLL_SECONDS = 20, 3, 2
+CANARIES = ("real-0", "sim-00", "sim-01")
 # A reload comes five seconds after the download (in_calyptia_fleet), and this machine may be busy.
 LIMITS = {"applySeconds": 25, "errorsPerSecond": None, "retriesPerSecond": None, "recordsPerSecond": None}
 
@@ -126,15 +127,22 @@ class Fleet:
         found: dict[str, Any] = await self.person.ask("GET", f"/v1/fleets/{self.id}", 200)
         return found
 
-    async def all_run(self, tag: str, names: list[str] | None = None) -> None:
+    async def all_run(self, revision: int | None = None) -> None:
+        """Wait until every agent runs what it should, those that go first a certain revision."""
+
         async def they_do() -> bool:
             known = await self.agents()
-            wanted = names or [*(agent.name for agent in self.real), *(agent.name for agent in self.simulated)]
-            return all(f"tag {tag}\n" in known[name]["rawConfig"] for name in wanted if name in known) and set(wanted) <= set(
-                known
-            )
+            if len(known) < REAL + SIMULATED or await self.person.ask("GET", f"/v1/fleets/{self.id}/stragglers", 200):
+                return False
+            seen = [await self.status_of(name) for name in CANARIES] if revision else []
+            return all(one["runsRevision"] == revision and one["drift"] == [] for one in seen)
 
         await eventually(they_do, within=120)
+
+    async def status_of(self, name: str) -> dict[str, Any]:
+        """What one agent should run, fetched, and runs."""
+        found = await self.person.ask("GET", f"/v1/agents/{(await self.agents())[name]['id']}/fleet_status", 200)
+        return dict(found)
 
     async def served(self, agent: RealAgent) -> tuple[str, bytes]:
         """What its polls get now: date and bytes."""
@@ -217,55 +225,67 @@ async def fleet_of(server: Served, binary: str, folder: Path) -> AsyncIterator[F
                     await task
 
 
+PLAN = {"canaries": list(CANARIES), "stages": "canaries 5s, 50% 5s, 100%", "thresholds": LIMITS}
+
+
 async def test_a_config_that_kills_agents_stops_at_the_first_stage_and_is_taken_back(fluent_bit: str, tmp_path: Path) -> None:
     with serving(tmp_path) as server, closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
         async with fleet_of(server, fluent_bit, tmp_path) as fleet:
-            await fleet.all_run("first")
+            await fleet.all_run(1)
             fleet.say(f"{REAL} real and {SIMULATED} simulated agents run revision 1")
             before = await fleet.untouched()
-            canaries = ["real-0", "sim-00", "sim-01"]
-            plan = {"canaries": canaries, "stages": "canaries 5s, 50% 5s, 100%", "thresholds": LIMITS}
-
-            bad = {
-                "bad syntax": config("BROKEN").replace("[OUTPUT]", "[OUTPUT"),
-                "unknown option": config("BROKEN", option="raet 5"),
-            }
-            for name, text in bad.items():
-                refusal = await fleet.person.ask("PATCH", f"/v1/fleets/{fleet.id}", 422, json={"rawConfig": text})
-                fleet.say(f"{name}, as it is: refused, {refusal['detail']}")
-                fleet.say(f"{name}, insisted on: rolled out, {', '.join(canaries)} first")
-                ended = await fleet.watch(plan, text)
-                assert (ended["state"], ended["stage"]) == ("rolled_back", 0)
-                assert "did not register" in ended["reason"]
-                await fleet.all_run("first")
-                assert fleet.real[0].exits == [], "its pipeline never stopped"
-                assert await fleet.untouched() == before
-
-            listener = f"[INPUT]\n    name tcp\n    listen 127.0.0.1\n    port {port}\n    tag DEADLY\n\n"
-            deadly = config("second", more=listener)
-            (tmp_path / "deadly.conf").write_text(deadly)
-            dry = await asyncio.create_subprocess_exec(
-                fluent_bit, "--dry-run", "-c", tmp_path / "deadly.conf", stdout=DEVNULL, stderr=DEVNULL
-            )
-            assert await dry.wait() == 0, "only a start can tell"
-            fleet.say(f"port in use: passes --dry-run; rolled out, {', '.join(canaries)} first")
-            ended = await fleet.watch(plan, deadly)
-            assert (ended["state"], ended["stage"]) == ("rolled_back", 0)
-            assert 255 in fleet.real[0].exits, fleet.real[0].log()
-            fleet.say(f"real-0 exited {len(fleet.real[0].exits)} times with {sorted(set(fleet.real[0].exits))}")
+            await _configs_that_do_not_load(fleet, before)
+            await _a_config_that_kills(fleet, before, tmp_path, taken.getsockname()[1])
             exits = len(fleet.real[0].exits)
-            version = (await fleet.served(fleet.real[0]))[0]
-            await fleet.all_run("first")
-            fleet.say(f"real-0 runs the text of revision 1 again, served as of {version}")
-            assert await fleet.untouched() == before
-            assert all({*agent.heard} == {agent.heard[-1]} for agent in fleet.simulated[2:]), "same bytes, same date, always"
-            fleet.say(f"the other {REAL + SIMULATED - 3} agents were served the same bytes with the same date throughout")
-
             fleet.say("a good one: rolled out in the same stages")
-            ended = await fleet.watch(plan, config("third"))
+            ended = await fleet.watch(PLAN, config("third"))
             assert ended["state"] == "done"
-            await fleet.all_run("third")
-            fleet.say("all agents run it")
-            assert len(fleet.real[0].exits) <= exits + 1, "one more at most, from before it had fetched the old text"
+            await fleet.all_run(ended["toRevision"])
+            fleet.say(f"all agents run revision {ended['toRevision']}")
+            assert len(fleet.real[0].exits) == exits
             assert fleet.real[1].exits == fleet.real[2].exits == []
+
+
+async def _configs_that_do_not_load(fleet: Fleet, before: dict[str, Any]) -> None:
+    """Agents stay with what they run, and say nothing: the reload is halted before a plugin is touched."""
+    bad = {
+        "bad syntax": config("BROKEN").replace("[OUTPUT]", "[OUTPUT"),
+        "unknown option": config("BROKEN", option="raet 5"),
+    }
+    for name, text in bad.items():
+        refusal = await fleet.person.ask("PATCH", f"/v1/fleets/{fleet.id}", 422, json={"rawConfig": text})
+        fleet.say(f"{name}: refused, {refusal['detail']}")
+        fleet.say(f"{name}, insisted on: rolled out, {', '.join(CANARIES)} first")
+        ended = await fleet.watch(PLAN, text)
+        assert (ended["state"], ended["stage"]) == ("rolled_back", 0)
+        assert "did not register" in ended["reason"]
+        await fleet.all_run(ended["backRevision"])
+        fleet.say(f"{', '.join(CANARIES)} run revision {ended['backRevision']}, which is the text of revision 1")
+        assert fleet.real[0].exits == [], "its pipeline never stopped"
+        assert await fleet.untouched() == before
+
+
+async def _a_config_that_kills(fleet: Fleet, before: dict[str, Any], folder: Path, port: int) -> None:
+    """Its input wants a port that is in use on the real agents' host; the simulated ones have theirs free."""
+    text = config("second", more=f"[INPUT]\n    name tcp\n    listen 127.0.0.1\n    port {port}\n    tag second\n\n")
+    (folder / "deadly.conf").write_text(text)
+    dry_run = (fleet.real[0].binary, "--dry-run", "-c", folder / "deadly.conf")
+    process = await asyncio.create_subprocess_exec(*dry_run, stdout=DEVNULL, stderr=DEVNULL)
+    assert await process.wait() == 0, "only a start can tell"
+    fleet.say(f"port in use: passes --dry-run; rolled out, {', '.join(CANARIES)} first")
+    ended = await fleet.watch(PLAN, text)
+    assert (ended["state"], ended["stage"]) == ("rolled_back", 0)
+    assert "1 of 3 that fetched it failed: real-0" in ended["reason"]
+    exits = fleet.real[0].exits
+    assert set(exits) == {255}, fleet.real[0].log()
+    fleet.say(f"real-0 exited {len(exits)} times with 255, and was started again each time")
+    await fleet.all_run(ended["backRevision"])
+    date, _ = await fleet.served(fleet.real[0])
+    fleet.say(f"{', '.join(CANARIES)} run revision {ended['backRevision']}, which is the text of revision 1, as of {date}")
+    assert await fleet.untouched() == before
+    others = fleet.simulated[2:]
+    assert all(set(agent.heard) == {agent.heard[0]} for agent in others), "same bytes, same date, always"
+    polls = sum(len(agent.heard) for agent in others)
+    fleet.say(
+        f"the other {len(others) + REAL - 1} agents were served the same bytes with the same date, in {polls} polls and more"
+    )

@@ -129,6 +129,23 @@ async def _enroll(ground: Ground) -> tuple[Asked, Http]:
     return Asked(f"{await _fleet(ground)}/enroll", {}, {"hosts": ["one", "two"]}), ground.client(Kind.PROJECT_TOKEN)
 
 
+def _of_rollout(what: str, first: str = "") -> Occasion:
+    """Of a rollout that is open, and paused first where that is said."""
+
+    async def occasion(ground: Ground) -> tuple[Asked, Http]:
+        http = ground.client(Kind.PROJECT_TOKEN)
+        fleet = await _fleet(ground)
+        plan = {"stages": "50% 1m, 100%"}
+        await http.ask("PATCH", fleet, 200, json={"rawConfig": _CONFIG + "# more\n", "rollout": plan})
+        [rollout] = await http.ask("GET", f"{fleet}/rollouts", 200)
+        path = f"/v1/rollouts/{rollout['id']}"
+        if first:
+            await http.ask("POST", f"{path}/{first}", 200, json={})
+        return Asked(f"{path}/{what}", {}, {}), http
+
+    return occasion
+
+
 # Operations that answer 501, on purpose: see contract/differences.toml.
 UNSERVED = {"awsCustomerRedirect", "createAWSContractFromToken", "awsSubscriptionNotification"}
 
@@ -140,6 +157,11 @@ UNAUDITED = {
 }
 
 OCCASIONS: dict[str, Occasion] = {
+    "advanceRollout": _of_rollout("advance"),
+    "cancelRollout": _of_rollout("cancel"),
+    "pauseRollout": _of_rollout("pause"),
+    "resumeRollout": _of_rollout("resume", first="pause"),
+    "rollBackRollout": _of_rollout("rollback"),
     "createIngestCheck": _check_ingestion,
     "deleteFleetDraft": _discard,
     "enrollHosts": _enroll,

@@ -24,6 +24,7 @@ LOOPS = (
     Loop("note fleet polls", 1.0, fleets.note_polls),
     Loop("look into reports", 1.5, rollouts.look_into_reports),
     Loop("step rollouts", 3.0, rollouts.step),
+    Loop("infer errors", 15.0, rollouts.infer_errors),
     Loop("note sessions", 30.0, credentials.note_sessions),
     Loop("watch for alerts", 10.0, alerts.watch),
     Loop("deliver alerts", 2.0, alerts.deliver),

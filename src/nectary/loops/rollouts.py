@@ -14,7 +14,7 @@ from nectary import log
 from nectary.db import dialects, statements, tables
 from nectary.db.transaction import WriteTx
 from nectary.edge.context import Context
-from nectary.resources import authors, fleet_running, rollout_facts, rollouts
+from nectary.resources import agent_errors, authors, fleet_running, rollout_facts, rollouts
 from nectary.resources.fleet_running import Answers
 from nectary.resources.fleet_serving import COHORTS
 from nectary.resources.rollout_facts import Progress
@@ -24,6 +24,7 @@ from nectary.resources.rollout_plans import Thresholds
 _log = log.logger("nectary.rollouts")
 _AGENTS_AT_ONCE = 200
 _MOST_OPEN = 1000
+_MOST_BLAMED = 1000
 _answers = Answers()
 
 
@@ -47,6 +48,13 @@ async def look_into_reports(context: Context) -> None:
             await fleet_running.write(tx, found)
         if len(rows) < _AGENTS_AT_ONCE:
             return
+
+
+async def infer_errors(context: Context) -> None:
+    """Agents say nothing of a config that they could not load; what they did not do since they fetched it says it for them."""
+    async with context.database.write(beside=True) as tx:
+        if await dialects.leads(tx, "infer errors"):
+            await agent_errors.infer_from_polls(tx, _AGENTS_AT_ONCE)
 
 
 # -- Stages --------------------------------------------------------------------------------------------------------------
@@ -98,6 +106,9 @@ def _then(row: Row[Any]) -> str:
 
 async def _act(tx: WriteTx, row: Row[Any], seen: Progress) -> None:
     why = seen.verdict.reason
+    if seen.verdict.next is Next.STOP:
+        failed = [(one.facts.id, one.why) for one in seen.tally.failed[:_MOST_BLAMED]]
+        await agent_errors.infer(tx, row.project_id, row.to_revision, failed)
     match seen.verdict.next:
         case Next.STOP if _then(row) == "roll_back":
             await rollouts.pause(tx, row, why, seen.verdict.agents)
@@ -109,7 +120,7 @@ async def _act(tx: WriteTx, row: Row[Any], seen: Progress) -> None:
         case Next.ADVANCE:
             await rollouts.advance(tx, row, why)
         case Next.STAY:
-            await rollouts.widen(tx, row, seen.reach, f"to {seen.reach * 100 / COHORTS:g} % of all hosts; {why}")
+            await rollouts.widen(tx, row, seen.reach, f"to cohorts below {seen.reach} of {COHORTS}; {why}")
     await _audit(tx, row)
     _log.info("a rollout moved", rollout=str(row.id), fleet=str(row.fleet_id), step=seen.verdict.next.value, reason=why)
 

@@ -15,7 +15,7 @@ from nectary.db.transaction import ReadTx, WriteTx
 from nectary.fluentbit import running
 from nectary.fluentbit.document import ConfigError, Document, Format
 from nectary.fluentbit.running import Differences, Instance
-from nectary.resources import config_texts, fleet_revisions
+from nectary.resources import agent_errors, config_texts, fleet_revisions
 
 agents, starts, polls, revisions = tables.agents, tables.agent_starts, tables.fleet_polls, tables.fleet_revisions
 
@@ -33,6 +33,7 @@ class Found:
     agent_id: UUID
     registered_at: Any
     revision: int | None
+    served: int | None = None  # what its polls were last served
 
 
 class Answers:
@@ -97,8 +98,8 @@ async def look(tx: ReadTx, row: Row[Any], answers: Answers) -> Found:
     report = running.reported(row.raw_config)
     for revision in newest:
         if answers.runs(revision.id, await answers.document(tx, row.fleet_id, revision), report):
-            return Found(row.id, row.registered_at, revision.number)
-    return Found(row.id, row.registered_at, None)
+            return Found(row.id, row.registered_at, revision.number, row.served)
+    return Found(row.id, row.registered_at, None, row.served)
 
 
 async def write(tx: WriteTx, found: Sequence[Found]) -> None:
@@ -115,6 +116,9 @@ async def write(tx: WriteTx, found: Sequence[Found]) -> None:
         newest = select(starts.c.id).where(starts.c.agent_id == one.agent_id, starts.c.created_at <= one.registered_at)
         last = newest.order_by(starts.c.created_at.desc()).limit(1).scalar_subquery()
         await tx.execute(update(starts).where(starts.c.id == last).values(runs_revision=one.revision))
+    await agent_errors.dismiss_inferred(
+        tx, {one.agent_id: one.revision for one in found if one.revision is not None and one.revision == one.served}
+    )
 
 
 async def drift(tx: ReadTx, fleet_id: UUID, number: int, raw_config: str) -> Differences | None:
