@@ -92,9 +92,10 @@ async def _run(server: Served, name: str, headers: dict[str, str], more: list[st
     else:
         options += ["--generation-database", "none"]
     program = Path(sys.executable).with_name("st")
+    config = str(server.folder / "schemathesis.toml")
     ran = await asyncio.to_thread(
         subprocess.run,
-        [str(program), "--config-file", server.folder / "schemathesis.toml", "run", f"{server.url}/openapi.json", *options],
+        [str(program), "--config-file", config, "run", f"{server.url}/openapi.json", *options],
         check=False,
         capture_output=True,
         text=True,
