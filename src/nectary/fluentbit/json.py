@@ -32,12 +32,14 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-# The common key and value in one step: no escapes, all on one line, with the comma and the line end behind it.
+# The common key and value in one step: all on one line, with the comma and the line end behind it.
 _PAIR = re.compile(
     rf"""[ ]*+"(?P<key>[^"\\\x00-\x1f]*+)"(?P<gap>:[ ]*+)
-        (?:"(?P<string>[^"\\\x00-\x1f]*+)"|(?P<word>{_NUMBER_OR_WORD}))(?P<comma>,?)(?P<line>\n?)""",
+        (?:"(?P<string>[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+)"|(?P<word>{_NUMBER_OR_WORD}))(?P<comma>,?)(?P<line>\n?)""",
     re.VERBOSE,
 )
+# The end of a map and the beginning of the next one in its list.
+_NEXT = re.compile(r"[ ]*+(?P<close>\}),\n(?P<open>[ ]*+\{)\n")
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt])|(.?))', re.DOTALL)
 _PLAIN_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _HALF = re.compile("[\ud800-\udfff]")
@@ -144,25 +146,35 @@ class _TreeReader:
         return self.root
 
     def _pairs(self, position: int) -> int:
-        """Read plain pairs as long as they come one after another; where they end."""
-        match, opened = _PAIR.match, self.open[-1]
-        while found := match(self.text, position):
+        """Read plain pairs as long as they come one after another, over the maps of a list; where they end."""
+        # A named tuple's own constructor is a Python function around this one, and costs twice as much.
+        text, match, opened, made = self.text, _PAIR.match, self.open[-1], tuple.__new__
+        while found := match(text, position):
             key, gap, string, word, comma, line = found.groups()
             begin = found.start("key") - 1
             value, plain, size = (word, True, len(word)) if string is None else (string, False, len(string) + 2)
             end = begin + len(key) + 2
-            column = begin - self.line_start + 1
-            opened.keys.append(Scalar(key, False, self.line, column, begin, end))
+            before = self.line_start - 1
+            opened.keys.append(made(Scalar, (key, False, self.line, begin - before, begin, end)))
             at = end + len(gap)
-            opened.items.append(Scalar(value, plain, self.line, at - self.line_start + 1, at, at + size))
+            if not plain and "\\" in value:
+                value = self._unescaped(value, at)
+            opened.items.append(made(Scalar, (value, plain, self.line, at - before, at, at + size)))
             position = found.end()
             if line:
                 self.line += 1
                 self.line_start = position
+            self.wanted = "key" if comma else "comma"
             if not comma:
-                self.wanted = "comma"
-                break
-            self.wanted = "key"
+                following = _NEXT.match(text, position)
+                if following is None or len(self.open) < 2 or self.open[-2].is_map:
+                    break
+                self._close(following.end("close"))
+                at = following.end("open") - 1
+                self.open.append(opened := _Open(True, (self.line + 1, at - following.start("open") + 1, at)))
+                self.line += 2
+                self.line_start = position = following.end()
+                self.wanted = "first key"
         return position
 
     def _error(self, what: str, at: int) -> JsonError:
@@ -218,6 +230,10 @@ class _TreeReader:
             raise self._error(f"{written[:40]} where {_EXPECTED[self.wanted]} should be", start)
 
     def _unescaped(self, value: str, start: int) -> str:
+        simple = value.replace('\\"', '"')
+        if "\\" not in simple:  # what most strings with escapes are
+            return simple
+
         def one(found: re.Match[str]) -> str:
             digits, letter, wrong = found.groups()
             if digits is not None:
