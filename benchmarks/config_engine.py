@@ -1,7 +1,7 @@
 """How long reading and checking a configuration takes, against the whole `fluent-bit --dry-run` process on the same text.
 
-Run as `python -m benchmarks.config_engine`. The figures are medians of processor time after a warm-up, so that other work on the
-machine counts little; the ratio is what counts.
+Run as `python -m benchmarks.config_engine`. The figures are medians of processor time after a warm-up, so that other work
+on the machine counts little; the ratio is what counts.
 """
 
 import json

@@ -73,18 +73,22 @@ def _read_file(reading: Reading, file: str, data: str | bytes) -> None:
         (_read_file if name.lower().endswith(".json") else yaml.read_file)(reading, name, found)
 
     try:
-        root = tree(text, file, reading.limits.depth)
+        root = tree(text, file, reading.limits)
     except JsonError as error:
-        reading.problem("bad_json", error.place, f"not JSON: {error}", "write JSON, or choose the YAML format")
+        if error.kind == "bad_json":
+            reading.problem(error.kind, error.place, f"not JSON: {error}", "write JSON, or choose the YAML format")
+        else:
+            reading.problem(error.kind, error.place, str(error), "split it, or raise the limit")
         return
     Tree(reading, file, follow).read(root)
 
 
 class JsonError(Exception):
-    """The text is not JSON."""
+    """The text is not JSON, or (by its kind) goes beyond a limit."""
 
-    def __init__(self, what: str, place: Place) -> None:
+    def __init__(self, what: str, place: Place, kind: str = "bad_json") -> None:
         self.place = place
+        self.kind = kind
         super().__init__(what)
 
 
@@ -101,18 +105,19 @@ class _Open:
         self.key: Scalar | None = None
 
 
-def tree(text: str, file: str, depth: int) -> Node:
+def tree(text: str, file: str, limits: Limits) -> Node:
     """The tree of one JSON text; raises JsonError with the place. Numbers keep their text. Linear, without recursion."""
-    return _TreeReader(text, file, depth).read()
+    return _TreeReader(text, file, limits).read()
 
 
 class _TreeReader:
     """One JSON text being read; `wanted` says what may come next, a key of _EXPECTED."""
 
-    def __init__(self, text: str, file: str, depth: int) -> None:
+    def __init__(self, text: str, file: str, limits: Limits) -> None:
         self.text = text
         self.file = file
-        self.depth = depth
+        self.limits = limits
+        self.count = 0
         self.open: list[_Open] = []
         self.root: Node | None = None
         self.wanted = "value"
@@ -177,14 +182,14 @@ class _TreeReader:
                 self.wanted = "first key"
         return position
 
-    def _error(self, what: str, at: int) -> JsonError:
-        return JsonError(what, Place(self.file, self.line, at - self.line_start + 1))
+    def _error(self, what: str, at: int, kind: str = "bad_json") -> JsonError:
+        return JsonError(what, Place(self.file, self.line, at - self.line_start + 1), kind)
 
     def _mark(self, mark: str, at: int) -> None:
         wanted = self.wanted
         if mark in "{[" and wanted in ("value", "first value"):
-            if len(self.open) >= self.depth:
-                raise self._error(f"values nested more than {self.depth} deep", at)
+            if len(self.open) >= self.limits.depth:
+                raise self._error(f"values nested more than {self.limits.depth} deep", at, "too_deep")
             self.open.append(_Open(mark == "{", (self.line, at - self.line_start + 1, at)))
             self.wanted = "first key" if mark == "{" else "first value"
         elif (mark == "}" and self.open and self.open[-1].is_map and wanted in ("first key", "comma")) or (
@@ -214,6 +219,9 @@ class _TreeReader:
         self.wanted = "comma"
 
     def _scalar(self, kind: str, written: str, start: int, end: int) -> None:
+        self.count += 1  # plain pairs need no count: they are never so many within the limit of bytes
+        if self.count > self.limits.values:
+            raise self._error(f"more than {self.limits.values} values in one file", start, "too_large")
         plain = kind == "word"
         value = written
         if not plain:
