@@ -34,6 +34,9 @@ MEANINGS: dict[str, Callable[[int], Any]] = {
     "plugins": lambda n: ["dummy.0"],
     "properties": lambda n: [{"key": "name", "value": "dummy"}],
     "key": lambda n: f"key_{n}",
+    "host": lambda n: f"host-{n}.example.com",
+    "regex": lambda n: f"^thing-{n}$",
+    "frontendPort": lambda n: 1024 + n,
 }
 
 _FORMATS: dict[str, Callable[[], str]] = {
@@ -89,12 +92,15 @@ def example(schema: dict[str, Any], schemas: dict[str, Any], known: Known, *, na
 
 
 def _fits(value: Any, schema: dict[str, Any]) -> bool:
-    return bool(schema.get("type") == ("string" if isinstance(value, str) else "array"))
+    kinds = {str: "string", int: "integer", list: "array"}
+    return bool(schema.get("type") == kinds[type(value)])
 
 
 def _text(schema: dict[str, Any]) -> str:
     if made := _FORMATS.get(schema.get("format", "")):
         return made()
+    if shown := schema.get("examples"):
+        return str(shown[0])
     if pattern := schema.get("pattern"):
         return _matching(pattern)
     return "made up".ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength", 100)]
