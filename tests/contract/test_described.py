@@ -78,7 +78,7 @@ def _given(what: str, names: list[str]) -> list[str]:
 async def _run(server: Served, name: str, headers: dict[str, str], more: list[str]) -> set[str]:
     """Run the tool as somebody; gives the operations that answered with success. Raises AssertionError with what it found."""
     told = server.folder / f"{name}.json"
-    options = [
+    options: list[str] = [
         *("--phases", _PHASES, "--max-examples", str(EXAMPLES), "--mode", "all", "--no-shrink", "--no-color"),
         *("--exclude-checks", ",".join(_NOT_CHECKED), "--continue-on-failure", "--suppress-health-check", "all"),
         *("--warnings", "off", "--report", "json", "--report-json-path", str(told), "--request-timeout", "60"),
