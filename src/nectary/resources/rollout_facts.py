@@ -40,6 +40,7 @@ class Progress:
 
 async def progress(tx: ReadTx, row: Row[Any], silent_after: float) -> Progress:
     """Judge a rollout by what is in the database now. `silent_after`: the server's setting, in seconds."""
+    tx.aside()
     now = clock.seconds()
     limits = Thresholds.model_validate(row.thresholds)
     settled = _settled(row, limits, now, silent_after)
