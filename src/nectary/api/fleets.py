@@ -15,6 +15,7 @@ from nectary.edge.context import Configured
 from nectary.edge.ids import FleetID
 from nectary.edge.paging import AskedFor
 from nectary.edge.transaction import ReadTx, WriteTx
+from nectary.fluentbit.document import Format
 from nectary.resources import agent_errors, fleet_configs, fleet_statuses, fleets
 from nectary.resources.agent_errors import AgentError
 from nectary.resources.fleet_statuses import MemberStatus
@@ -121,7 +122,10 @@ _CONFIG: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The config.",
         "headers": {"Last-Modified": {"description": "Its version.", "schema": {"type": "string"}}},
-        "content": {kind: {"schema": {"type": "string"}} for kind in fleet_answers.TYPES.values()},
+        "content": {
+            kind: {"schema": {"type": "object" if format is Format.JSON else "string"}}
+            for format, kind in fleet_answers.TYPES.items()
+        },
     }
 }
 

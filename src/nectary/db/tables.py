@@ -98,8 +98,9 @@ memberships = Table(
     Column("roles", Json, nullable=False),
     Column("permissions", Json, nullable=False),
     _at("created_at"),
+    _at("project_created_at"),  # the project's own, which never changes: a person's projects are listed newest first by it
     UniqueConstraint("project_id", "user_id"),
-    Index(None, "user_id", "project_id"),
+    Index(None, "user_id", "project_created_at", "project_id"),
     Index(None, "project_id", "created_at", "id"),
 )
 
@@ -131,6 +132,7 @@ invitations = Table(
     _at("created_at"),
     _at("expires_at"),
     Index(None, "project_id", "created_at", "id"),
+    Index(None, "invited_by"),
 )
 
 environments = Table(
@@ -228,6 +230,7 @@ agent_configs = Table(
     Column("raw_config", Text, nullable=False),
     _at("created_at"),
     Index(None, "agent_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # One row a registration, so one a start or reload; housekeeping keeps the newest of each agent.
@@ -257,6 +260,7 @@ agent_errors = Table(
     Column("dismiss_reason", Text),
     _at("created_at"),
     Index(None, "agent_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # -- Metrics -------------------------------------------------------------------------------------------------------------
@@ -353,7 +357,7 @@ cluster_objects = Table(
 )
 
 
-def _files(name: str, owner: str, *more: Column[object]) -> Table:
+def _files(name: str, owner: str, *more: Column[object] | Index) -> Table:
     return Table(
         name,
         metadata,
@@ -413,7 +417,9 @@ core_instance_files = _files("core_instance_files", "core_instances")
 core_instance_secrets = _secrets("core_instance_secrets", "core_instances")
 core_instance_checks = _checks("core_instance_checks", "core_instances")
 # A file that a processing rule was turned into goes with the rule.
-pipeline_files = _files("pipeline_files", "pipelines", _of("processing_rules", nullable=True))
+pipeline_files = _files(
+    "pipeline_files", "pipelines", _of("processing_rules", nullable=True), Index(None, "processing_rule_id")
+)
 pipeline_secrets = _secrets("pipeline_secrets", "pipelines")
 pipeline_checks = _checks("pipeline_checks", "pipelines")
 
@@ -603,7 +609,16 @@ config_sections = Table(
     Column("properties", Json, nullable=False),  # [{"key", "value"}] in the order given
     _at("created_at"),
     _at("updated_at"),
-    Index(None, "project_id", "created_at", "id"),
+    # Those that people made, which are all that is listed.
+    Index(
+        None,
+        "project_id",
+        "created_at",
+        "id",
+        sqlite_where=text("processing_rule_id IS NULL"),
+        postgresql_where=text("processing_rule_id IS NULL"),
+    ),
+    Index(None, "project_id"),
     Index(None, "processing_rule_id"),
 )
 
@@ -688,6 +703,7 @@ fleet_files = Table(
     _at("updated_at"),
     UniqueConstraint("fleet_id", "name"),
     Index(None, "fleet_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # What a fleet's config and files were at one moment, never changed again.
@@ -849,5 +865,79 @@ processing_rule_templates = Table(
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("project_id", "version", "name"),
+    Index(None, "project_id", "version", "created_at", "id"),
+)
+
+# -- Alerts --------------------------------------------------------------------------------------------------------------
+
+alert_rules = Table(
+    "alert_rules",
+    metadata,
+    _id(),
+    _of("projects"),
+    Column("name", String(255), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    # What it looks at: everything of the project, or what belongs to these. A rule goes with what it was about.
+    _of("fleets", nullable=True),
+    _of("environments", nullable=True),
+    _of("core_instances", nullable=True),
+    _of("pipelines", nullable=True),
+    Column("seconds", Integer, nullable=False),
+    Column("threshold", Double, nullable=False),
+    Column("webhook_url", Text),
+    Column("webhook_secret", Text),  # the key that deliveries are signed with; told once
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("project_id", "name"),
     Index(None, "project_id", "created_at", "id"),
+    Index(None, "fleet_id"),
+    Index(None, "environment_id"),
+    Index(None, "core_instance_id"),
+    Index(None, "pipeline_id"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("alert_rules"),
+    Column("subject_kind", String(16), nullable=False),
+    Column("subject_id", Uuid, nullable=False),
+    Column("subject_name", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    _at("resolved_at", nullable=True),
+    _at("created_at"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "alert_rule_id", "created_at", "id"),
+    Index(None, "resolved_at"),
+    # A thing has one alert of a rule at a time.
+    Index(
+        "uq_alerts_standing",
+        "alert_rule_id",
+        "subject_id",
+        unique=True,
+        sqlite_where=text("resolved_at IS NULL"),
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+)
+
+alert_deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("alert_rules"),
+    Column("payload", Json, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("error", Text),  # why the last attempt failed
+    _at("next_at"),
+    _at("created_at"),
+    _at("updated_at"),
+    Index(None, "status", "next_at"),
+    Index(None, "alert_rule_id", "created_at", "id"),
+    Index(None, "created_at"),
+    Index(None, "project_id"),
 )
