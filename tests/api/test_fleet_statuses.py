@@ -160,36 +160,36 @@ async def test_agents_are_found_by_all_that_is_known_of_them(fleet: SimulatedFle
     assert await names(world, status="unhealthy") == []
     await fleet.pass_time(100, step=20, silent=("sim-03",))
     assert await names(world, status="unhealthy") == ["old-one", "sim-03"]
-    assert await names(world, status="healthy", fleetStatus="applied") == everyone[1:4]
+    assert await names(world, status="healthy", fleet_status="applied") == everyone[1:4]
     await fleet.publish(BETTER)
-    assert await names(world, fleetStatus="waiting") == everyone[1:]
+    assert await names(world, fleet_status="waiting") == everyone[1:]
     await fleet.pass_time(10, silent=("sim-03",))
-    assert await names(world, fleetStatus="waiting") == ["sim-03"]
+    assert await names(world, fleet_status="waiting") == ["sim-03"]
     path = f"/v1/projects/{world.project_id}/agents"
-    for wrong in ("status=ill", "fleetStatus=lost", f"search={'x' * 300}"):
+    for wrong in ("status=ill", "fleet_status=lost", f"search={'x' * 300}"):
         await world.machine.ask("GET", f"{path}?{wrong}", 422)
 
 
 async def test_canaries_are_found_as_what_they_are(fleet: SimulatedFleet) -> None:
     await fleet.publish(BETTER, rollout={"canaries": ["sim-02"], "stages": "canaries 10m, 100%"})
-    assert await names(fleet.world, fleetStatus="waiting") == ["sim-02"]
-    assert await names(fleet.world, fleetStatus="applied") == ["sim-00", "sim-01", "sim-03"]
+    assert await names(fleet.world, fleet_status="waiting") == ["sim-02"]
+    assert await names(fleet.world, fleet_status="applied") == ["sim-00", "sim-01", "sim-03"]
     assert [await published(fleet), (await status_of(fleet, "sim-02"))["assignedRevision"]] == [(3, 1, 0), 2]
     await fleet.pass_time(10)
-    assert await names(fleet.world, fleetStatus="applied") == ["sim-00", "sim-01", "sim-02", "sim-03"]
+    assert await names(fleet.world, fleet_status="applied") == ["sim-00", "sim-01", "sim-02", "sim-03"]
     assert await published(fleet) == (4, 0, 0)
 
 
 _FILTERS: tuple[dict[str, str], ...] = (
     *({}, {"name": "host-7"}, {"search": "st-1"}, {"version": "5"}, {"status": "unhealthy"}, {"tags_query": "x"}),
-    *({"fleetStatus": "applied"}, {"status": "healthy", "version": "5.1.1", "tags_query": "x"}),
+    *({"fleet_status": "applied"}, {"status": "healthy", "version": "5.1.1", "tags_query": "x"}),
 )
 
 
 async def test_a_page_costs_the_same_however_many_agents_there_are(world: World) -> None:
     with await simulated_fleet(world, 1) as fleet:
         await add_agent(fleet, "host-7")
-        filters = [*_FILTERS, {"fleet_id": fleet.id}, {"fleet_id": fleet.id, "status": "healthy", "fleetStatus": "waiting"}]
+        filters = [*_FILTERS, {"fleet_id": fleet.id}, {"fleet_id": fleet.id, "status": "healthy", "fleet_status": "waiting"}]
         few = [await _statements(world, asked) for asked in filters]
         await _many(world, UUID(fleet.id), 3000)
         assert [await _statements(world, asked) for asked in filters] == few

@@ -22,7 +22,7 @@ from nectary.resources.rollout_gates import Next
 from nectary.resources.rollout_plans import Thresholds
 
 _log = log.logger("nectary.rollouts")
-_AGENTS_AT_ONCE = 200
+_AGENTS_AT_ONCE = 100
 _MOST_OPEN = 1000
 _MOST_BLAMED = 1000
 _answers = Answers()
@@ -38,16 +38,13 @@ async def look_into_reports(context: Context) -> None:
             if not await dialects.leads(tx, "look into reports"):
                 return
             rows = await fleet_running.unknown(tx, _AGENTS_AT_ONCE)
-            found = []
-            for row in rows:
-                found.append(await fleet_running.look(tx, row, _answers))
-                await asyncio.sleep(0)
-        if not found:
-            return
-        async with context.database.write() as tx:
-            await fleet_running.write(tx, found)
+            found = [await fleet_running.look(tx, row, _answers) for row in rows]
+        if found:
+            async with context.database.write() as tx:
+                await fleet_running.write(tx, found)
         if len(rows) < _AGENTS_AT_ONCE:
             return
+        await asyncio.sleep(0)  # agents' requests have waited long enough
 
 
 async def infer_errors(context: Context) -> None:
@@ -111,7 +108,8 @@ async def _act(tx: WriteTx, row: Row[Any], seen: Progress) -> None:
         await agent_errors.infer(tx, row.project_id, row.to_revision, failed)
     match seen.verdict.next:
         case Next.STOP if _then(row) == "roll_back":
-            await rollouts.pause(tx, row, why, seen.verdict.agents)
+            if row.state == "running":
+                await rollouts.pause(tx, row, why, seen.verdict.agents)
             await rollouts.roll_back(tx, row, why, seen.verdict.agents)
         case Next.STOP:
             await rollouts.pause(tx, row, why, seen.verdict.agents)

@@ -47,7 +47,7 @@ class Answers:
         """Whether a report is the revision. A text that cannot be read is nobody's report."""
         key = (revision_id, report)
         if key not in self._same:
-            self._same[key] = document is not None and not running.differences(document, report)
+            self._same[key] = document is not None and running.same(document, report)
             while len(self._same) > _REMEMBERED:
                 self._same.popitem(last=False)
         return self._same[key]
