@@ -206,3 +206,16 @@ async def test_the_date_stands_over_a_restart_and_comes_later_with_the_next_chan
         await client.ask("POST", f"{fleet}/rollback", 200, json={"revision": 1})
         assert (await poll(client, fleet))[0] >= before[0] + 2
     await client.aclose()
+
+
+async def test_files_travel_as_padded_standard_base64_in_an_array_that_is_never_an_empty_body(world: World) -> None:
+    """Fluent Bit cuts short what is not padded, and takes a file in the other alphabet for an empty one."""
+    fleet = await make(world)
+    assert (await world.machine.get(f"{fleet}/files")).content == b"[]"
+    contents = {f"file-{size}": b"\xfb\xff\xbe"[:size] + b"\xff" * size for size in range(1, 5)}
+    for name, data in contents.items():
+        body = {"name": name, "contents": base64.b64encode(data).decode()}
+        await world.admin.ask("POST", f"{fleet}/files", 200, json=body)
+    listed = (await world.machine.get(f"{fleet}/files", headers={"Fleet-Config-Version": "1"})).json()
+    assert {file["name"]: base64.b64decode(file["contents"], validate=True) for file in listed} == contents
+    assert all(len(file["contents"]) % 4 == 0 for file in listed)
