@@ -5,6 +5,7 @@ takes a turn; whoever decides on what has changed meanwhile finds that out when 
 """
 
 import asyncio
+import time
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,10 @@ _AGENTS_AT_ONCE = 100
 _MOST_OPEN = 1000
 _MOST_BLAMED = 1000
 _answers = Answers()
+
+# Looking at a hundred thousand agents takes a second: it is done less often.
+_LARGE, _LARGE_EVERY = 10_000, 15.0
+_looked: dict[UUID, float] = {}
 
 
 # -- What agents run -----------------------------------------------------------------------------------------------------
@@ -62,8 +67,12 @@ async def step(context: Context) -> None:
     query = select(tables.rollouts.c.id).where(tables.rollouts.c.state.in_(rollouts.OPEN)).limit(_MOST_OPEN)
     async with context.database.read() as tx:
         ids = list((await tx.execute(query)).scalars())
+    for gone in _looked.keys() - set(ids):
+        del _looked[gone]
     failures = []
     for id in ids:
+        if time.monotonic() < _looked.get(id, 0.0) + _LARGE_EVERY:
+            continue
         try:
             await _step(context, id)
         except Exception as error:
@@ -80,6 +89,8 @@ async def _step(context: Context, id: UUID) -> None:
         if row is None or row.state not in rollouts.OPEN:
             return
         seen = await rollout_facts.progress(tx, row, silent_after)
+    if seen.tally.in_reach > _LARGE or not seen.whole:
+        _looked[id] = time.monotonic()
     if not _is_news(row, seen):
         return
     async with context.database.write() as tx:
