@@ -158,6 +158,8 @@ def check(
     for one in (found.minimum, *found.versions):
         for line in _lines(one):
             typer.echo(output.plain(line))
+    for added in found.added:
+        typer.echo(output.plain(f"added to what agents get: {added}"))
     for name, why in found.unservable.items():
         typer.echo(output.plain(f"agents that ask for {name} would get nothing: {why}"))
     if not found.sound:
@@ -166,7 +168,7 @@ def check(
 
 def _lines(one: VersionCheck) -> list[str]:
     held = "" if one.known else f" (not known, held against {one.checked_against})"
-    whose = f", {one.agents} agents" if one.agents else ""
+    whose = f", {one.agents} {'agent' if one.agents == 1 else 'agents'}" if one.agents else ""
     lines = [f"Fluent Bit {one.version}{held}{whose}: {'can run it' if one.runs else 'cannot run it'}"]
     lines += [f"  {each.file}:{each.line}: {each.severity}: {each.message}" for each in one.findings]
     more = f" and {one.agents - len(one.names)} more" if one.agents > len(one.names) else ""

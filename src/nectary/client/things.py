@@ -164,11 +164,12 @@ class VersionCheck(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
 
 
 class FleetCheck(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
-    """`unservable`: formats that agents may ask for and would not get, with why."""
+    """`added`: what agents get beside the text. `unservable`: formats that they may ask for and would not get, with why."""
 
     sound: bool
     minimum: VersionCheck
     versions: list[VersionCheck]
+    added: list[str]
     unservable: dict[str, str]
 
 
