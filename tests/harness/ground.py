@@ -188,7 +188,7 @@ class Ground:
 
     def _first(self, table: Table) -> list[ColumnElement[bool]]:
         """What comes before newer rows: things of the core instance whose token is shown, and what is not the system's own."""
-        others = [table.c.internal.isnot(None)] if "internal" in table.c else []
+        others: list[ColumnElement[bool]] = [table.c.internal.isnot(None)] if "internal" in table.c else []
         column = table.c.id if table is tables.core_instances else table.c.get("core_instance_id")
         if column is not None and self.core_instance_id:
             others.insert(0, column != UUID(self.core_instance_id))
