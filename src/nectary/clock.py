@@ -17,6 +17,11 @@ def seconds() -> float:
     return now().timestamp()
 
 
+def moment(seconds: float) -> datetime:
+    """The moment so many seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 @contextmanager
 def stopped() -> Iterator[None]:
     """Let no time pass by itself inside the block, however long it takes."""

@@ -65,6 +65,8 @@ class Ground:
             await self._register()
         if not await self._there(tables.core_instances, self.core_instance_id):
             await self._new_core_instance()
+        if tables.rollouts.name not in await self._kinds_of_things():
+            await self._roll_out()
         before: frozenset[str] | None = None
         while before != (now := await self._kinds_of_things()):
             before = now
@@ -89,6 +91,16 @@ class Ground:
     async def _new_core_instance(self) -> None:
         made = await self.client(Kind.PROJECT_TOKEN).ask("POST", "/v1/aggregators", 201, json={})
         self.core_instance_id, self.shown[Kind.CORE_INSTANCE] = made["id"], made["token"]
+
+    async def _roll_out(self) -> None:
+        """A rollout that has ended, of a fleet of its own: an open one would be in the way of every other change of it."""
+        client = self.client(Kind.PROJECT_TOKEN)
+        new = {"name": f"rolled-{next(_numbers)}", "rawConfig": bodies.CONFIG}
+        fleet = await client.ask("POST", f"/v1/projects/{self.project_id}/fleets", 201, json=new)
+        change = {"rawConfig": bodies.CONFIG + "# more\n", "rollout": {"stages": "100%"}}
+        await client.ask("PATCH", f"/v1/fleets/{fleet['id']}", 200, json=change)
+        [rollout] = await client.ask("GET", f"/v1/fleets/{fleet['id']}/rollouts", 200)
+        await client.ask("POST", f"/v1/rollouts/{rollout['id']}/cancel", 200, json={})
 
     async def _try(self, operation: Operation) -> None:
         """Ask for it in the ways that may work, unless it makes what is there already, or needs what is not."""
@@ -157,16 +169,19 @@ class Ground:
 
     def path(self, operation: Operation, known: bodies.Known) -> str:
         path = operation.path
-        for name in operation.parameters:
-            table = table_of(operation, name)
-            if table is None:
-                id = self._word(operation, name, known)
-            else:
-                found = known(table.name)
-                assert found is not None, f"{operation}: there is no row of {table.name}; asked {self.refusals}"
-                id = found
+        for name, id in self.places(operation, known).items():
             path = path.replace(f"{{{name}}}", id)
         return path
+
+    def places(self, operation: Operation, known: bodies.Known) -> dict[str, str]:
+        """What stands for each name in its path."""
+        found = {}
+        for name in operation.parameters:
+            table = table_of(operation, name)
+            id = self._word(operation, name, known) if table is None else known(table.name)
+            assert id is not None, f"{operation}: there is no row of {table}; asked {self.refusals}"
+            found[name] = id
+        return found
 
     def _word(self, operation: Operation, parameter: str, known: bodies.Known) -> str:
         """What stands in a path where no row is named: a word of its schema, or what the agents' routes are ahead of."""
