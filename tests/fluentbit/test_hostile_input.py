@@ -4,10 +4,8 @@ No test measures time: pytest's limit ends one that does not come to an end, and
 """
 
 import contextlib
-import sys
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +14,7 @@ from hypothesis import strategies as st
 from nectary.fluentbit import convert, diff, formats, graph, meaning, ports, references, targets
 from nectary.fluentbit.document import ConfigError, Document, Format, Limits
 from nectary.fluentbit.validate import check
+from tests.harness.work import calls_of
 
 PIECES = [
     *(
@@ -188,23 +187,6 @@ def test_deep_values_are_refused_and_do_not_end_the_process() -> None:
             formats.parse(text, "main", Format.YAML)
     with pytest.raises(ConfigError, match="deep"):
         formats.parse('{"a": ' * 5000, "main", Format.JSON)
-
-
-def calls_of(work: Callable[[], object]) -> int:
-    """How many functions, of Python and of C, the work calls."""
-    count = 0
-
-    def profile(frame: FrameType, event: str, arg: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    before = sys.getprofile()
-    sys.setprofile(profile)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 INPUT = "pipeline:\n  inputs:\n    - name: dummy\n"
