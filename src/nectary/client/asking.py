@@ -102,13 +102,13 @@ class Asking:
         query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         content: bytes | None = None,
-        timeout: float | None = None,
+        within: float | None = None,
     ) -> httpx.Response:
-        """One request: `body` goes as JSON, `content` as it is."""
+        """One request: `body` goes as JSON, `content` as it is; `within`: seconds, where the usual ones are not meant."""
         sent = dict(headers or {})
         if body is not None:
             content, sent["Content-Type"] = msgspec.json.encode(body), "application/json"
-        options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        options: dict[str, Any] = {} if within is None else {"timeout": within}
         try:
             answer = await self._http.request(method, path, params=query, content=content, headers=sent, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

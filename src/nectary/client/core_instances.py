@@ -7,6 +7,7 @@ import msgspec
 
 from nectary.client.asking import Asking
 from nectary.client.core_things import (
+    Changes,
     CreatedCoreInstance,
     KnownCheck,
     KnownClusterObject,
@@ -56,6 +57,12 @@ async def ping(asking: Asking, id: str) -> float:
 
 async def describe(asking: Asking, id: str, body: dict[str, Any]) -> None:
     await asking.send("PATCH", f"/v1/aggregators/{id}", body)
+
+
+async def changes(asking: Asking, id: str, after: str | None, wait: int) -> Changes:
+    """Wait up to so many seconds until something changes that may concern it. Nectary's own; other servers say 404."""
+    query = {"wait": wait} | ({"after": after} if after is not None else {})
+    return await asking.get(f"/v1/core_instances/{id}/changes", Changes, query, within=wait + 20.0)
 
 
 # -- What should run -------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ class KnownCoreInstance(Part, frozen=True, kw_only=True):
     id: str
     name: str
     status: str = ""
+    version: str = ""
     image: str = ""
     environment_name: str = ""
     skip_service_creation: bool = False
@@ -197,3 +198,10 @@ class Ping(Part, frozen=True, kw_only=True):
 class RegisteredAgent(Part, frozen=True, kw_only=True):
     id: str
     token: str
+
+
+class Changes(Part, frozen=True, kw_only=True):
+    """`cursor`: what to ask after next; `changed`: whether it is worth looking at what should run."""
+
+    cursor: str
+    changed: bool

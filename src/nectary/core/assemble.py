@@ -14,7 +14,18 @@ from typing import Any
 import msgspec
 
 from nectary.client.core_things import KnownPort, Pipeline, Profile
-from nectary.core.runtimes import FILES, HTTP_PORT, STORAGE, Deployment, File, Port, Resources, Scaling, Sidecar
+from nectary.core.runtimes import (
+    FILES,
+    HTTP_LISTEN,
+    HTTP_PORT,
+    STORAGE,
+    Deployment,
+    File,
+    Port,
+    Resources,
+    Scaling,
+    Sidecar,
+)
 from nectary.core.secrets import Unreadable
 from nectary.core.templates import Filling, Unassemblable
 from nectary.fluentbit import formats, meaning
@@ -51,7 +62,7 @@ _SCHEDULING = {
     "labels": "labels",
 }
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:[eE]([0-9]{1,3})|([A-Za-z]{1,2}))?")
-_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS: dict[str, float] = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "m": 0.001}
 
 

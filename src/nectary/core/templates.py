@@ -1,8 +1,8 @@
 """Puts a pipeline's secrets and files where its configuration names them: as references, so that no secret is in its text.
 
-`{{ secrets.X }}` becomes a variable of the environment that only the pipeline's Fluent Bit has; `{{ files.X }}` a path below the
-folder of its files. Fluent Bit puts variables in after it has read the text, so no value can end an option or begin a section,
-whatever is in it. Two of its quirks are minded here:
+`{{ secrets.X }}` becomes a variable of the environment that only the pipeline's Fluent Bit has; `{{ files.X }}` a path below
+the folder of its files. Fluent Bit puts variables in after it has read the text, so no value can end an option or begin a
+section, whatever is in it. Two of its quirks are minded here:
 
 * it looks for the first `}` from where it stands, even one before the `${` (flb_env_var_translate, src/flb_env.c): a value such
   as `{"a":1} {{ secrets.X }}` would lose its secret, so there the text around the secret goes into the variable as well;
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from nectary.core.runtimes import FILES, File
 from nectary.core.secrets import Unreadable
-from nectary.fluentbit.document import Document, Group, Kind, ListNode, MapNode, Node, Property, Scalar, Section, Variable
+from nectary.fluentbit.document import Document, Group, Kind, ListNode, Node, Property, Scalar, Section, Variable
 from nectary.fluentbit.variables import TEMPLATE, references, trapped
 
 PREFIX = "NECTARY_SECRET_"
