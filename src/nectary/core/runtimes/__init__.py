@@ -159,7 +159,7 @@ class Runtime(Protocol):
         """The newest lines that its Fluent Bits wrote."""
 
     async def http(self, pipeline_id: str) -> Sequence[str]:
-        """The addresses (`http://127.0.0.1:port`) of its Fluent Bits' own HTTP servers, a replica each; for taps and reloads."""
+        """The addresses (`http://127.0.0.1:port`) of its Fluent Bits' own HTTP servers, one a replica; for taps and reloads."""
 
     async def try_out(self, trial: Trial) -> Verdict:
         """Run a configuration for its time at most, and say whether records went through."""
