@@ -45,7 +45,7 @@ class Child:
         self.folder, self.record, self.gone = folder, record, asyncio.Event()
         self.code: int | None = None
         self.on_end: Callable[[], None] | None = None
-        self.killed_for = ""  # why we stopped it without being asked to
+        self.killed_for: tuple[str, str] | None = None  # reason and sentence, when it was our idea
         self._pidfd, self._process = pidfd, process
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pidfd, self._ended)

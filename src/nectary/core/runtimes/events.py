@@ -37,6 +37,10 @@ class Events:
         self._events.append(Event(self._source, reason, hide(message, self.secrets)[:2000], clock.now()))
         return True
 
+    def is_news(self, reason: str, about: str, *, silence: float = _SILENCE) -> bool:
+        """Whether `add` would take it."""
+        return time.monotonic() - self._said.get(f"{reason}\0{about}", float("-inf")) >= silence
+
     def over(self, reason: str, about: str) -> None:
         """It is over: when it comes again, that is news."""
         self._said.pop(f"{reason}\0{about}", None)

@@ -54,6 +54,10 @@ class Rendered:
     grace: int
 
 
+Fit = Callable[[str, Mapping[str, str], int, Take], Rendered]
+"""Configuration, environment, port of its HTTP server, free ports -> what one child runs."""
+
+
 def for_child(config: str, env: Mapping[str, str], http_port: int, take: Take) -> Rendered:
     """Raises ConfigError when the text is no configuration."""
     document, sockets = _with_own_ports(yaml.parse(config), env, take)

@@ -1,7 +1,7 @@
 """How many replicas a pipeline should have by its use of processor and memory, as Kubernetes' autoscaler decides.
 
-Source: Kubernetes documentation, "Horizontal Pod Autoscaling": the ratio of use to target, a tolerance of a tenth, the larger of
-two metrics, policies that limit the change in a period, and the highest recommendation of five minutes before going down.
+Source: Kubernetes documentation, "Horizontal Pod Autoscaling": the ratio of use to target, a tolerance of a tenth, the larger
+of two metrics, policies that limit the change in a period, and the highest advice of five minutes before going down.
 """
 
 import math

@@ -45,6 +45,7 @@ class Front:
                 await self._connect()
                 said = await self._ask({"do": "hello"})
             if said.get("protocol") == PROTOCOL:
+                self._child.on_end = self._on_end
                 return
         except (OSError, TimeoutError):
             pass
@@ -77,6 +78,7 @@ class Front:
     async def close(self, *, stop: bool) -> None:
         await self._drop()
         if self._child is not None:
+            self._child.on_end = None
             if stop:
                 await self._child.stop(5.0)
             else:
