@@ -96,8 +96,6 @@ FILES = "${NECTARY_FILES}"
 STORAGE = "${NECTARY_STORAGE}"
 # The port of Fluent Bit's own HTTP server, on the loopback of wherever it runs; set by the runtime for each replica.
 HTTP_PORT = "${NECTARY_HTTP_PORT}"
-# Where that server listens: the loopback for a child process, all addresses of a pod, as its probes come from outside.
-HTTP_LISTEN = "${NECTARY_HTTP_LISTEN}"
 # Which replica it is, from 0: each is an agent of its own.
 REPLICA = "${NECTARY_REPLICA}"
 

@@ -1,6 +1,6 @@
 """The calls to a Kubernetes API that a core instance makes: list, get, apply, delete, read logs.
 
-Plain HTTP: server-side apply leaves so little to do that a generated client (27 MB, another HTTP stack) would be mostly dead weight.
+Plain HTTP: with server-side apply so little is left to do that a generated client would be mostly dead weight.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ _PAGE, _MOST_PAGES = 500, 200
 _AT_ONCE = 8
 
 
-class ApiError(Exception):
-    """The cluster said no: the HTTP status, Kubernetes' one-word reason, and its sentence."""
+class ApiError(RuntimeUnavailableError):
+    """The cluster said no: the HTTP status, Kubernetes' one-word reason, and its sentence. Who does not expect it can do nothing."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)

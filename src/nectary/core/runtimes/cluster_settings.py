@@ -5,12 +5,11 @@ Service of a port `<pipeline>-<protocol><port>`.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nectary.core.runtimes import FILES, HTTP_LISTEN, HTTP_PORT, STORAGE, Deployment, Port, Scaling
+from nectary.core.runtimes import Deployment, Port, Scaling
 
 Object = dict[str, Any]
 
@@ -18,7 +17,6 @@ FIELD_MANAGER = "nectary"
 CONFIG = "nectary.pipeline.yaml"
 """The configuration's name in its folder, where the pipeline's files lie, too; no file may be called so."""
 FILES_FOLDER, STORAGE_FOLDER = "/nectary/pipeline", "/nectary/storage"
-USUAL_HTTP_PORT = 2020
 MOST_BYTES = 1024 * 1024
 """What a ConfigMap or a Secret holds at most (Kubernetes' MaxSecretSize and the ConfigMap's like it)."""
 VERSION = "nectary/version"
@@ -62,9 +60,8 @@ class Settings:
     skip_services: bool = False
     local_traffic: bool = False  # keep the sender's address: only nodes that run a replica take what comes from outside
     node_logs: bool = False  # whether pipelines of kind daemonSet may read the logs of their nodes
-    reader: str = (
-        ""  # the service account that may read pods and namespaces, for the kubernetes filter; it is installed with us
-    )
+    listen: str = "0.0.0.0"  # noqa: S104 - in pods, whose probes come from the node; `::` in a cluster of IPv6
+    reader: str = ""  # an account that was installed with us, which may read about pods, for the kubernetes filter
 
 
 def labels_of(settings: Settings, deployment: Deployment) -> dict[str, str]:
@@ -110,31 +107,6 @@ def service_name(deployment: Deployment, port: Port) -> str:
     """`<pipeline>-<protocol><port>`. Before Kubernetes 1.34 a Service's name begins with a letter."""
     name = shortened(f"{deployment.name}-{port.protocol}{port.front}", 63)
     return name if name[0].isalpha() else shortened(f"p-{name}", 63)
-
-
-def http_port(deployment: Deployment) -> int:
-    """The port of Fluent Bit's own HTTP server in its pods: 2020, or the next that none of its inputs has."""
-    taken = {port.back for port in deployment.ports if port.protocol == "tcp"}
-    return next(port for port in range(USUAL_HTTP_PORT, 65536) if port not in taken)
-
-
-def config_text(deployment: Deployment) -> str:
-    """The configuration with the folders and addresses of a pod."""
-    text = deployment.config
-    places = {FILES: FILES_FOLDER, STORAGE: STORAGE_FOLDER, HTTP_PORT: str(http_port(deployment)), HTTP_LISTEN: "0.0.0.0"}  # noqa: S104 - probes come from the node
-    for name, place in places.items():
-        text = text.replace(name, place)
-    return text
-
-
-def content_digest(deployment: Deployment) -> str:
-    """Changes when running pods must be replaced to run this. A hot reload reads configuration and files anew; the environment
-    of a running process stays what it was."""
-    parts: list[Any] = [sorted(deployment.environment.items())]
-    if deployment.strategy != "hotReload":
-        parts.append(deployment.config)
-        parts.append([(file.name, file.contents.hex(), file.secret) for file in sorted(deployment.files, key=lambda f: f.name)])
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def scales(scaling: Scaling) -> bool:

@@ -4,6 +4,9 @@ Pure: nothing here talks to a cluster. What runs in a pod is in `pods.py`, what 
 """
 
 import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
 
 from nectary.core.runtimes import Deployment, Port
 from nectary.core.runtimes.cluster_settings import (
@@ -16,31 +19,44 @@ from nectary.core.runtimes.cluster_settings import (
     Object,
     Owner,
     Settings,
-    config_text,
     files_secret_name,
-    http_port,
     meta,
     scales,
     service_name,
     workload_name,
 )
+from nectary.core.runtimes.pod_config import PodConfig, for_pod
 from nectary.core.runtimes.pods import template, uses_reader
 
 
-def objects(settings: Settings, deployment: Deployment, owner: Owner | None = None) -> tuple[Object, ...]:
-    """All that a pipeline consists of, in the order in which it is made: what pods need before the workload.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A pipeline's objects, in the order in which they are made: what pods need before the workload; and a digest of each.
+    `content` and `http_port`: see `PodConfig`."""
 
-    Raises CannotDeployError, whose text a person can act on, for what no cluster would take.
-    """
-    made = [config_map(settings, deployment, owner), *secrets_of(settings, deployment, owner)]
-    if not (deployment.scheduling.get("serviceAccount") or uses_reader(settings, deployment)):
+    deployment: Deployment
+    objects: tuple[Object, ...] = field(repr=False)
+    digests: tuple[str, ...]
+    content: str
+    http_port: int
+
+
+def plan(settings: Settings, deployment: Deployment, owner: Owner | None = None) -> Plan:
+    """All that a pipeline consists of. Raises CannotDeployError, which says what would do, for what no cluster would take."""
+    config = for_pod(settings, deployment)
+    made = [config_map(settings, deployment, config, owner), *secrets_of(settings, deployment, owner)]
+    if not (deployment.scheduling.get("serviceAccount") or uses_reader(settings, config)):
         made.append(service_account(settings, deployment, owner))
-    made.append(workload(settings, deployment, owner))
-    if not settings.skip_services:
-        made += [service(settings, deployment, port, owner) for port in deployment.ports]
+    made.append(workload(settings, deployment, config, owner))
+    if not (settings.skip_services or deployment.scheduling.get("skipServiceCreation")):
+        made += [service(settings, deployment, port, config, owner) for port in deployment.ports]
     if deployment.kind != "daemonSet" and scales(deployment.scaling):
         made.append(autoscaler(settings, deployment, owner))
-    return tuple(made)
+    return Plan(deployment, tuple(made), tuple(map(_digest, made)), config.content, config.http_port)
+
+
+def _digest(made: Object) -> str:
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
 
 
 def service_account(settings: Settings, deployment: Deployment, owner: Owner | None) -> Object:
@@ -49,13 +65,13 @@ def service_account(settings: Settings, deployment: Deployment, owner: Owner | N
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "automountServiceAccountToken": False}
 
 
-def workload(settings: Settings, deployment: Deployment, owner: Owner | None) -> Object:
+def workload(settings: Settings, deployment: Deployment, config: PodConfig, owner: Owner | None) -> Object:
     """The Deployment, DaemonSet or StatefulSet. With an autoscaler the number of replicas is not ours to say."""
     spec: Object = {
         "selector": {"matchLabels": {PIPELINE_ID: deployment.pipeline_id}},
         "revisionHistoryLimit": 2,
         "minReadySeconds": 5,  # one that starts and dies at once never replaces one that works
-        "template": template(settings, deployment),
+        "template": template(settings, deployment, config),
     }
     if deployment.kind != "daemonSet" and not scales(deployment.scaling):
         spec["replicas"] = deployment.scaling.replicas
@@ -100,9 +116,9 @@ def _stateful(deployment: Deployment) -> Object:
     }
 
 
-def config_map(settings: Settings, deployment: Deployment, owner: Owner | None) -> Object:
+def config_map(settings: Settings, deployment: Deployment, config: PodConfig, owner: Owner | None) -> Object:
     """Configuration and plain files. Raises CannotDeployError when they are more than a ConfigMap holds."""
-    data, binary = {CONFIG: config_text(deployment)}, {}
+    data, binary = {CONFIG: config.text}, {}
     size = len(data[CONFIG].encode())
     for file in sorted(deployment.files, key=lambda file: file.name):
         if file.name == CONFIG:
@@ -136,7 +152,7 @@ def config_map(settings: Settings, deployment: Deployment, owner: Owner | None) 
 def secrets_of(settings: Settings, deployment: Deployment, owner: Owner | None) -> list[Object]:
     """The opened secrets: the environment in one Secret, the files that came sealed in another."""
     files = {file.name: file.contents for file in deployment.files if file.secret}
-    environment = {name: value.encode() for name, value in deployment.environment.items()}
+    environment = {name: value.encode(errors="surrogateescape") for name, value in deployment.environment.items()}
     made = []
     for name, values in ((deployment.name, environment), (files_secret_name(deployment), files)):
         if not values:
@@ -152,13 +168,13 @@ def secrets_of(settings: Settings, deployment: Deployment, owner: Owner | None) 
     return made
 
 
-def service(settings: Settings, deployment: Deployment, port: Port, owner: Owner | None) -> Object:
+def service(settings: Settings, deployment: Deployment, port: Port, config: PodConfig, owner: Owner | None) -> Object:
     """What people send to: the front port, passed to the back port of all replicas."""
     entry: Object = {
         "name": f"{port.protocol}-{port.front}",
         "protocol": port.protocol.upper(),
         "port": port.front,
-        "targetPort": port.back or http_port(deployment),
+        "targetPort": port.back or config.http_port,
     }
     kind = port.kind or "ClusterIP"
     spec: Object = {"type": kind, "selector": {PIPELINE_ID: deployment.pipeline_id}, "ports": [entry]}

@@ -1,11 +1,11 @@
 """What runs in a pod of a pipeline: Fluent Bit with no more rights than its configuration needs, and what stands beside it.
 
 Pure. A pod is nobody's: not root, no capability, nothing writable but its buffers and /tmp, no token of the cluster. Two
-things a configuration can ask for take more: a `kubernetes` filter reads about pods as the reader account that was installed with
-the core instance, and a daemonSet that tails the node's logs is root, as they are root's, with the logs mounted read-only.
+things a configuration can ask for take more: a `kubernetes` filter reads about pods as the reader account that was installed
+with the core instance, and a daemonSet that tails the node's logs is root, as they are root's, with the logs mounted read-only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nectary.core.runtimes import Deployment, Sidecar
@@ -18,30 +18,24 @@ from nectary.core.runtimes.cluster_settings import (
     CannotDeployError,
     Object,
     Settings,
-    content_digest,
     files_secret_name,
-    http_port,
     labels_of,
 )
-from nectary.fluentbit import yaml
-from nectary.fluentbit.document import ConfigError, Document, Kind
+from nectary.core.runtimes.pod_config import PodConfig
 
 NOBODY = 65532
 """The user and group that images without a system call nobody."""
-NODE_LOGS = ("/var/log", "/var/lib/docker/containers", "/run/log/journal", "/etc/machine-id")
-_READS_CLUSTER = {Kind.FILTER: {"kubernetes"}, Kind.INPUT: {"kubernetes_events"}}
 _MAIN, _FOLDER, _STORAGE = "fluent-bit", "nectary-pipeline", "storage"
 
 
-def uses_reader(settings: Settings, deployment: Deployment) -> bool:
+def uses_reader(settings: Settings, config: PodConfig) -> bool:
     """Whether its pods ask the cluster about pods and namespaces, and may."""
-    return bool(settings.reader) and _reads_cluster(_document(deployment))
+    return bool(settings.reader) and config.reads_cluster
 
 
-def template(settings: Settings, deployment: Deployment) -> Object:
+def template(settings: Settings, deployment: Deployment, config: PodConfig) -> Object:
     """The pod template of a pipeline. Raises CannotDeployError when it wants what the settings forbid."""
-    document = _document(deployment)
-    node_paths = _node_paths(document) if deployment.kind == "daemonSet" else []
+    node_paths = config.node_paths if deployment.kind == "daemonSet" else ()
     if node_paths and not settings.node_logs:
         raise CannotDeployError(
             "NodeLogsNotAllowed",
@@ -49,18 +43,18 @@ def template(settings: Settings, deployment: Deployment) -> Object:
             "install it with clusterLogging=true",
         )
     scheduling = deployment.scheduling
-    annotations = {**settings.annotations, **(scheduling.get("annotations") or {}), CONTENT: content_digest(deployment)}
+    annotations = {**settings.annotations, **(scheduling.get("annotations") or {}), CONTENT: config.content}
     spec: Object = {
         "serviceAccountName": scheduling.get("serviceAccount")
-        or (settings.reader if uses_reader(settings, deployment) else deployment.name),
-        "automountServiceAccountToken": _reads_cluster(document),
+        or (settings.reader if uses_reader(settings, config) else deployment.name),
+        "automountServiceAccountToken": config.reads_cluster,
         "enableServiceLinks": False,  # seven variables for each Service of the namespace say nothing to it
         "securityContext": _security(deployment, root=bool(node_paths)),
         "terminationGracePeriodSeconds": _grace(scheduling),
         "containers": [
-            _fluent_bit(settings, deployment, node_paths),
+            _fluent_bit(settings, deployment, config, node_paths),
             *(_sidecar(sidecar) for sidecar in deployment.sidecars),
-            *([_reloader(settings, deployment)] if deployment.strategy == "hotReload" else []),
+            *([_reloader(settings, config)] if deployment.strategy == "hotReload" else []),
         ],
         "volumes": _volumes(deployment, node_paths),
     }
@@ -101,35 +95,8 @@ def _security(deployment: Deployment, *, root: bool) -> Object:
     return made
 
 
-def _document(deployment: Deployment) -> Document | None:
-    """The configuration, read; none when it cannot be, which Fluent Bit will say itself."""
-    try:
-        return yaml.parse(deployment.config)
-    except ConfigError:
-        return None
-
-
-def _reads_cluster(document: Document | None) -> bool:
-    return document is not None and any(
-        plugin.name in names for kind, names in _READS_CLUSTER.items() for plugin in document.plugins_of(kind)
-    )
-
-
-def _node_paths(document: Document | None) -> list[str]:
-    """The folders of the node that inputs read, out of those that hold logs."""
-    wanted: set[str] = set()
-    for plugin in document.plugins_of(Kind.INPUT) if document else ():
-        if plugin.name == "systemd":
-            wanted |= {"/var/log", "/run/log/journal", "/etc/machine-id"}
-        for path in (plugin.section.get("path") or "").split(",") if plugin.name == "tail" else ():
-            found = next((folder for folder in NODE_LOGS if path.strip().startswith(f"{folder}/")), None)
-            # The files of /var/log/containers are links, with Docker to its own folder.
-            wanted |= {found, "/var/lib/docker/containers"} if found == "/var/log" else {found} if found else set()
-    return sorted(wanted)
-
-
-def _fluent_bit(settings: Settings, deployment: Deployment, node_paths: list[str]) -> Object:
-    port = http_port(deployment)
+def _fluent_bit(settings: Settings, deployment: Deployment, config: PodConfig, node_paths: Sequence[str]) -> Object:
+    port = config.http_port
     probe = {"httpGet": {"path": "/", "port": port}, "timeoutSeconds": 5}
     ports = [{"name": "http", "containerPort": port, "protocol": "TCP"}]
     listening = {(port.protocol, port.back): port for port in deployment.ports if port.back}
@@ -230,14 +197,14 @@ def _sidecar(sidecar: Sidecar) -> Object:
     return {"name": sidecar.name, **own, "securityContext": hardened()}
 
 
-def _reloader(settings: Settings, deployment: Deployment) -> Object:
+def _reloader(settings: Settings, config: PodConfig) -> Object:
     """Watches the mounted configuration, which changes under a running pod, and tells Fluent Bit to read it anew."""
     return {
         "name": "nectary-reload",
         "image": settings.reload_image,
         "args": [
             f"--volume-dir={FILES_FOLDER}",
-            f"--webhook-url=http://127.0.0.1:{http_port(deployment)}/api/v2/reload",
+            f"--webhook-url=http://127.0.0.1:{config.http_port}/api/v2/reload",
             "--webhook-method=POST",
             "--webhook-retries=5",
         ],
@@ -247,7 +214,7 @@ def _reloader(settings: Settings, deployment: Deployment) -> Object:
     }
 
 
-def _volumes(deployment: Deployment, node_paths: list[str]) -> list[Object]:
+def _volumes(deployment: Deployment, node_paths: Sequence[str]) -> list[Object]:
     sources: list[Object] = [{"configMap": {"name": deployment.name}}]
     if any(file.secret for file in deployment.files):
         sources.append({"secret": {"name": files_secret_name(deployment)}})
