@@ -16,7 +16,6 @@ import msgspec
 from nectary.client.core_things import KnownPort, Pipeline, Profile
 from nectary.core.runtimes import (
     FILES,
-    HTTP_LISTEN,
     HTTP_PORT,
     STORAGE,
     Deployment,
@@ -44,7 +43,7 @@ _CONTAINERS = "/var/log/containers/"
 _NOT_THEIRS = frozenset({"daemon", "log_file"})
 _ALWAYS = (
     ("http_server", "on"),
-    ("http_listen", HTTP_LISTEN),
+    ("http_listen", "127.0.0.1"),
     ("http_port", HTTP_PORT),
     ("hot_reload", "on"),
     ("health_check", "on"),
