@@ -121,7 +121,9 @@ def test_a_secret_is_a_variable_of_the_environment_and_never_in_the_text() -> No
 
 @given(
     st.lists(
-        st.sampled_from(["{{ secrets.k }}", "{{secrets.l}}", "{", "}", "$", "${X}", "${X:-d}", "text", " ", '"', "{{ files.f }}"]),
+        st.sampled_from(
+            ["{{ secrets.k }}", "{{secrets.l}}", "{", "}", "$", "${X}", "${X:-d}", "text", " ", '"', "{{ files.f }}"]
+        ),
         max_size=7,
     )
 )
@@ -145,7 +147,10 @@ def test_what_fluent_bit_makes_of_a_value_is_what_was_meant_whatever_stands_arou
     [
         (b"a\0b", "SecretUnusable"),
         (b"a${HOME}b", "SecretUnusable"),
-        (Unreadable("secret key cannot be opened: it was not sealed for this core instance's key; set it again"), "SecretUnreadable"),
+        (
+            Unreadable("secret key cannot be opened: it was not sealed for this core instance's key; set it again"),
+            "SecretUnreadable",
+        ),
         (None, "SecretMissing"),
     ],
 )
@@ -167,8 +172,12 @@ def test_a_variable_of_the_configuration_that_holds_a_secret_moves_to_the_enviro
 
 
 def test_a_secret_in_a_unit_of_processors_is_a_reference_and_below_it_is_refused() -> None:
-    unit = "      processors:\n        logs:\n          - name: content_modifier\n            action: upsert\n            key: k\n"
-    made = secret(YAML.replace("      port: 9880\n", "      port: 9880\n" + unit + "            value: '{{ secrets.key }}'\n"), key=b"v")
+    unit = (
+        "      processors:\n        logs:\n          - name: content_modifier\n            action: upsert\n            key: k\n"
+    )
+    made = secret(
+        YAML.replace("      port: 9880\n", "      port: 9880\n" + unit + "            value: '{{ secrets.key }}'\n"), key=b"v"
+    )
     assert "${NECTARY_SECRET_key}" in made.config
     deep = unit + "            list: ['{{ secrets.key }}']\n"
     with pytest.raises(Unassemblable, match="puts no variables in"):
