@@ -8,8 +8,8 @@ from nectary.core.runtimes.render import Socket
 from nectary.core.runtimes.replica import Replica
 
 _LOOPBACK = ("127.", "::1", "localhost")
-_HTTP_SERVER = 2020
-"""Fluent Bit's default for its own HTTP server, which a pipeline may want to be reached by (health checks)."""
+_HTTP_SERVER = (0, 2020)
+"""How a port says that it is Fluent Bit's own HTTP server's (health checks): by 0, or by that server's default."""
 _IN_USE, _DENIED, _NO_ADDRESS = 98, 13, 99
 
 
@@ -24,10 +24,10 @@ def fronts(deployment: Deployment, replicas: Sequence[Replica], listen: str | No
                 if (one.protocol, one.port) == (port.protocol, port.back):
                     found = one
                     backs[str(replica.number)] = one.back
-            if found is None and (port.protocol, port.back) == ("tcp", _HTTP_SERVER):
+            if found is None and port.protocol == "tcp" and port.back in _HTTP_SERVER:
                 found = Socket("tcp", port.back, "0.0.0.0", "http", replica.http_port)  # noqa: S104 - as Fluent Bit's default
                 backs[str(replica.number)] = replica.http_port
-            elif port.back == _HTTP_SERVER and found is not None and str(replica.number) not in backs:
+            elif port.back in _HTTP_SERVER and found is not None and str(replica.number) not in backs:
                 backs[str(replica.number)] = replica.http_port
         if found is None:
             if replicas:
