@@ -189,6 +189,8 @@ class Replica:
         except children.OccupiedError as error:
             children.clear(self.folder)
             raise StartFailedError("Occupied", str(error)) from error
+        except ValueError as error:  # a null byte, which no variable can hold
+            raise StartFailedError("BadEnvironment", f"a secret cannot be given to Fluent Bit: {error}") from error
         except OSError as error:
             if error.filename == self.program.path:
                 what = f"{self.program.path} cannot be started: {error.strerror}; is Fluent Bit still installed?"
