@@ -74,7 +74,7 @@ async def _watch(cluster: Cluster, http: PodHttp, pod: Object, seconds: float) -
     begun = time.monotonic()
     started: float | None = None
     said = "no record went through in its time"
-    while time.monotonic() - (begun if started is None else started) < (_START_SECONDS if started is None else seconds):
+    while time.monotonic() - (started or begun) < (_START_SECONDS if started is None else seconds):
         await asyncio.sleep(1.0)
         found = await cluster.get("Pod", pod["metadata"]["name"])
         status = (found or {}).get("status") or {}
@@ -98,7 +98,7 @@ async def _watch(cluster: Cluster, http: PodHttp, pod: Object, seconds: float) -
 
 
 def judged(counts: dict[str, Any]) -> str | None:
-    """Of the counters of /api/v1/metrics: "" when an output delivered, why not when one gave up, None when it is not known yet."""
+    """Of the counters of /api/v1/metrics: "" when an output delivered, why not when one gave up, None while nobody knows."""
     outputs: dict[str, dict[str, int]] = counts.get("output") or {}
     for name, output in outputs.items():
         if output.get("retries_failed") or output.get("errors") or output.get("dropped_records"):

@@ -5,7 +5,7 @@ Pure: objects in, `Observed` out. Times are the cluster's, so that looking twice
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,10 +46,10 @@ class Seen:
 
     workload: Object | None
     pods: Sequence[Object] = ()
-    services: Mapping[str, Object] = {}
+    services: Mapping[str, Object] = field(default_factory=dict)
     scaler: Object | None = None
     warnings: Sequence[Object] = ()
-    last_words: Mapping[str, str] = {}
+    last_words: Mapping[str, str] = field(default_factory=dict)
 
 
 def observed(
@@ -174,7 +174,7 @@ def _of_container(pod: Object, status: Object, last_words: str) -> Iterator[Even
     waiting = (status.get("state") or {}).get("waiting") or {}
     ended = (status.get("lastState") or {}).get("terminated") or (status.get("state") or {}).get("terminated") or {}
     reason = waiting.get("reason", "")
-    if reason == "CrashLoopBackOff" or (ended and not (status.get("state") or {}).get("running")):
+    if ended and not status.get("ready"):  # between two crashes it runs for a moment
         yield from _of_crash(pod, status, ended, last_words)
     elif reason in _WAITING:
         text = _WAITING[reason].format(image=status.get("image") or "without a name")
@@ -266,7 +266,7 @@ def crashing(pod: Object) -> int | None:
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         state = status.get("state") or {}
         ended = (status.get("lastState") or {}).get("terminated") or state.get("terminated")
-        if status["name"] == _MAIN and ended and not state.get("running"):
+        if status["name"] == _MAIN and ended and not status.get("ready"):
             return int(status.get("restartCount", 0))
     return None
 
