@@ -122,6 +122,7 @@ async def _serve(settings: Settings) -> None:
         await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             raise Unstartable(f"The web server ended by itself: {serving.exception() or 'see the log above'}.")
+        context.stopping.set()
         granian.stop()  # type: ignore[no-untyped-call]  # takes no new connections, and finishes what runs
         await serving
         await supervisor.stop()

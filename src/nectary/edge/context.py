@@ -1,6 +1,6 @@
 """What every route can reach: made once by server.py, kept on the application."""
 
-from asyncio import Semaphore
+from asyncio import Event, Semaphore
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -29,6 +29,7 @@ class Context:
     measures: Measures
     fleet_configs: FleetConfigs
     validations: Semaphore = field(default_factory=lambda: Semaphore(2))  # configs of strangers read at once
+    stopping: Event = field(default_factory=Event)  # whoever waits for something must not keep the server from stopping
 
     def forget(self, subjects: Iterable[UUID]) -> None:
         """Forget what is remembered of these tokens, sessions, agents and fleets: it changed, or is gone."""

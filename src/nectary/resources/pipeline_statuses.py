@@ -30,7 +30,8 @@ ASKABLE = (*WORDS, "DELETED")
 
 
 class Event(Shape):
-    source: Literal["k8s:deployment", "k8s:pod"]
+    # The first two are the contract's; a core instance that runs child processes speaks of them as processes.
+    source: Literal["k8s:deployment", "k8s:pod", "process", "core"]
     reason: Annotated[str, StringConstraints(max_length=1024)]
     message: Annotated[str, StringConstraints(max_length=64 * 1024)] = ""
     logged_at: Time

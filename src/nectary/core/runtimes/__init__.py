@@ -160,7 +160,7 @@ class Runtime(Protocol):
         """The newest lines that its Fluent Bits wrote."""
 
     async def http(self, pipeline_id: str) -> Sequence[str]:
-        """The addresses (`http://127.0.0.1:port`) of its Fluent Bits' own HTTP servers, a replica each; for taps and reloads."""
+        """Addresses (`http://127.0.0.1:port`) of its Fluent Bits' own HTTP servers, one a replica: for taps and counters."""
 
     async def try_out(self, trial: Trial) -> Verdict:
         """Run a configuration for its time at most, and say whether records went through."""
@@ -173,8 +173,8 @@ class Runtime(Protocol):
 
 
 class Keep(Protocol):
-    """Where a core instance keeps who it is, its private key included: a file of mode 0600, or a Secret of the cluster. A runtime
-    that has such a place has `keep: Keep`; else the state folder holds it."""
+    """Where a core instance keeps who it is, its private key included: a file of mode 0600, or a Secret of the cluster. A
+    runtime that has such a place has `keep: Keep`; else the state folder holds it."""
 
     async def read(self) -> bytes | None:
         """What was written last; None when nothing was."""
