@@ -91,7 +91,7 @@ def test_nothing_there_is_starting_and_a_refusal_is_failed() -> None:
     refusal = Event("k8s:deployment", "Forbidden", "no", datetime.now(UTC))
     assert observed(Seen(None), PLAN, namespace=NAMESPACE).state == "STARTING"
     report = observed(Seen(None), PLAN, [refusal], namespace=NAMESPACE)
-    assert (report.state, report.version, report.events) == ("FAILED", "", (refusal,))
+    assert (report.state, report.version, report.events) == ("FAILED", "v1", (refusal,))
     assert observed(Seen(workload()), PLAN, [refusal], namespace=NAMESPACE).state == "FAILED"
 
 
@@ -117,10 +117,7 @@ def test_a_crash_is_told_with_fluent_bits_own_errors() -> None:
     seen = Seen(workload(ready=0), [pod(container=crashed(255))], last_words={"small-abc": log})
     event = only(seen)
     assert event.reason == "CrashLoopBackOff"
-    assert (
-        event.message
-        == "pod small-abc: fluent-bit ends at once, with exit code 255: [error] [output:http:http.0] no upstream host"
-    )
+    assert event.message == "pod small-abc: Fluent Bit ended with exit code 255: [output:http:http.0] no upstream host"
 
 
 def test_running_out_of_memory_says_what_to_raise() -> None:

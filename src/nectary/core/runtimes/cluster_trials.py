@@ -7,6 +7,7 @@ from typing import Any
 from nectary.core.runtimes import Deployment, Trial, Verdict
 from nectary.core.runtimes.cluster import ApiError, Cluster
 from nectary.core.runtimes.cluster_settings import COMPONENT, CannotDeployError, Object, Owner, Settings, selector_of
+from nectary.core.runtimes.events import hide
 from nectary.core.runtimes.manifests import plan
 from nectary.core.runtimes.pod_http import PodHttp
 
@@ -52,7 +53,9 @@ async def run(cluster: Cluster, http: PodHttp, settings: Settings, trial: Trial,
             await cluster.apply(one)
         said = await _watch(cluster, http, wanted[-1], trial.seconds)
         logs = await _logs(cluster, pod)
-        return Verdict("failed" if said else "ok", "\n".join(part for part in (logs, said) if part))
+        return Verdict(
+            "failed" if said else "ok", hide("\n\n".join(part for part in (said, logs) if part), trial.environment.values())
+        )
     except ApiError as error:
         return Verdict("failed", f"the cluster did not run it: {error}")
     finally:

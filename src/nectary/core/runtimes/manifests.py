@@ -25,7 +25,7 @@ from nectary.core.runtimes.cluster_settings import (
     service_name,
     workload_name,
 )
-from nectary.core.runtimes.pod_config import PodConfig, for_pod
+from nectary.core.runtimes.pod_config import PodConfig, for_pod, target_of
 from nectary.core.runtimes.pods import template, uses_reader
 
 
@@ -174,7 +174,7 @@ def service(settings: Settings, deployment: Deployment, port: Port, config: PodC
         "name": f"{port.protocol}-{port.front}",
         "protocol": port.protocol.upper(),
         "port": port.front,
-        "targetPort": port.back or config.http_port,
+        "targetPort": target_of(config, port),
     }
     kind = port.kind or "ClusterIP"
     spec: Object = {"type": kind, "selector": {PIPELINE_ID: deployment.pipeline_id}, "ports": [entry]}
