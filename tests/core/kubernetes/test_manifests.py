@@ -160,9 +160,7 @@ def test_fluent_bits_own_server_makes_way_for_an_input() -> None:
 
 def test_port_0_is_fluent_bits_own_server() -> None:
     service = next(made for made in objects(FULL) if made["metadata"]["name"] == "checkout-tcp30020")
-    assert service["spec"]["ports"] == [
-        {"name": "tcp-30020", "protocol": "TCP", "port": 30020, "targetPort": 2020, "nodePort": 30020}
-    ]
+    assert service["spec"]["ports"] == [{"name": "tcp-30020", "protocol": "TCP", "port": 30020, "targetPort": 2020}]
 
 
 @pytest.mark.parametrize("settings", [replace(SETTINGS, skip_services=True), SETTINGS])

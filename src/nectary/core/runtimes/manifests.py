@@ -169,7 +169,7 @@ def secrets_of(settings: Settings, deployment: Deployment, owner: Owner | None) 
 
 
 def service(settings: Settings, deployment: Deployment, port: Port, config: PodConfig, owner: Owner | None) -> Object:
-    """What people send to: the front port, passed to the back port of all replicas."""
+    """What people send to: the front port, passed to the back port of all replicas. Nodes' ports the cluster chooses."""
     entry: Object = {
         "name": f"{port.protocol}-{port.front}",
         "protocol": port.protocol.upper(),
@@ -178,8 +178,6 @@ def service(settings: Settings, deployment: Deployment, port: Port, config: PodC
     }
     kind = port.kind or "ClusterIP"
     spec: Object = {"type": kind, "selector": {PIPELINE_ID: deployment.pipeline_id}, "ports": [entry]}
-    if kind == "NodePort" and 30000 <= port.front <= 32767:
-        entry["nodePort"] = port.front
     if kind != "ClusterIP":
         spec["externalTrafficPolicy"] = "Local" if settings.local_traffic else "Cluster"
     metadata = meta(settings, deployment, service_name(deployment, port), owner)
