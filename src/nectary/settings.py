@@ -85,6 +85,13 @@ class Settings(BaseSettings):
         30, description="Seconds after which a core instance pings again; 5 more and it is unreachable."
     )
 
+    core: bool = Field(
+        True,
+        description="Run a core instance in this process, so that pipelines run here, where a fluent-bit program is found.",
+    )
+    core_name: str = Field("", description="What that core instance is called; empty: as this host.")
+    fluent_bit: str = Field("", description="Path of the fluent-bit program; empty: looked for.")
+
     # How much a project may hold; 0 means as much as you like
     quota_agents: Count = Field(0, description="Agents in a project; 0: no limit.")
     quota_core_instances: Count = Field(0, description="Core instances in a project; 0: no limit.")
