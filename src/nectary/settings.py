@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     )
     core_name: str = Field("", description="What that core instance is called; empty: as this host.")
     fluent_bit: str = Field("", description="Path of the fluent-bit program; empty: looked for.")
+
     # Alerts
     webhook_attempts: int = Field(10, ge=1, le=50, description="How often a webhook is tried before it is given up.")
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
