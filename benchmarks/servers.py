@@ -50,7 +50,9 @@ def nectary(folder: Path | None = None) -> Iterator[Running]:
         began = time.monotonic()
         command = [sys.executable, "-m", "nectary", "serve", "--port", str(port), "--data-dir", str(data)]
         out = stack.enter_context(tempfile.TemporaryFile("w+"))
-        process = subprocess.Popen(command, stdout=out, env=os.environ | {"NECTARY_LOG_LEVEL": "warning"})
+        process = subprocess.Popen(
+            command, stdout=out, env=os.environ | {"NECTARY_LOG_LEVEL": "warning", "NECTARY_CORE": "false"}
+        )
         try:
             wait_until_healthy(port)
             took = time.monotonic() - began

@@ -61,6 +61,7 @@ def start(folder: Path, **settings: str) -> Served:
         "NECTARY_ADMIN_EMAIL": ADMIN,
         "NECTARY_ADMIN_PASSWORD": PASSWORD,
         "NECTARY_LOG_LEVEL": "warning",
+        "NECTARY_CORE": "false",  # unless the test is about it
         "DEFAULT_TOKEN_FILE": str(folder / "project-token"),
         "ALLOWED_ORIGINS": "http://127.0.0.1:5000",
         **settings,

@@ -5,6 +5,8 @@ pipeline that waits for it starts by itself once the other side is there.
 """
 
 import asyncio
+import contextlib
+import socket
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -36,27 +38,17 @@ async def reachable(protocol: str, host: str, port: int) -> bool:
         return False
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, refused: "asyncio.Future[None]") -> None:
-        self._refused = refused
-
-    def error_received(self, exc: Exception) -> None:
-        if not self._refused.done():
-            self._refused.set_exception(exc)
-
-
 async def _sendable(host: str, port: int) -> bool:
     loop = asyncio.get_running_loop()
-    refused: asyncio.Future[None] = loop.create_future()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(refused), remote_addr=(host, port))
-    try:
-        transport.sendto(b"")  # carries nothing that a receiver could take for a record
-        await asyncio.wait({refused}, timeout=REFUSAL_SECONDS)
-        return not refused.done()
-    finally:
-        if refused.done():
-            refused.exception()
-        transport.close()
+    family, _, _, _, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM))[0]
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        sender.connect(address)
+        sender.send(b"")  # carries nothing that a receiver could take for a record
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REFUSAL_SECONDS):
+                await loop.sock_recv(sender, 1)  # raises ConnectionRefusedError
+        return True
 
 
 class Checker:

@@ -31,7 +31,7 @@ _AT_ONCE = 8
 
 
 class ApiError(RuntimeUnavailableError):
-    """The cluster said no: the HTTP status, Kubernetes' one-word reason, and its sentence. Who does not expect it can do nothing."""
+    """The cluster said no: the HTTP status, Kubernetes' one-word reason, and its sentence."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)

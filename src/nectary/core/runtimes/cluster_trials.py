@@ -7,6 +7,7 @@ from typing import Any
 from nectary.core.runtimes import Deployment, Trial, Verdict
 from nectary.core.runtimes.cluster import ApiError, Cluster
 from nectary.core.runtimes.cluster_settings import COMPONENT, CannotDeployError, Object, Owner, Settings, selector_of
+from nectary.core.runtimes.events import hide
 from nectary.core.runtimes.manifests import plan
 from nectary.core.runtimes.pod_http import PodHttp
 
@@ -52,7 +53,9 @@ async def run(cluster: Cluster, http: PodHttp, settings: Settings, trial: Trial,
             await cluster.apply(one)
         said = await _watch(cluster, http, wanted[-1], trial.seconds)
         logs = await _logs(cluster, pod)
-        return Verdict("failed" if said else "ok", "\n".join(part for part in (logs, said) if part))
+        return Verdict(
+            "failed" if said else "ok", hide("\n\n".join(part for part in (said, logs) if part), trial.environment.values())
+        )
     except ApiError as error:
         return Verdict("failed", f"the cluster did not run it: {error}")
     finally:
@@ -74,7 +77,7 @@ async def _watch(cluster: Cluster, http: PodHttp, pod: Object, seconds: float) -
     begun = time.monotonic()
     started: float | None = None
     said = "no record went through in its time"
-    while time.monotonic() - (begun if started is None else started) < (_START_SECONDS if started is None else seconds):
+    while time.monotonic() - (started or begun) < (_START_SECONDS if started is None else seconds):
         await asyncio.sleep(1.0)
         found = await cluster.get("Pod", pod["metadata"]["name"])
         status = (found or {}).get("status") or {}
@@ -98,7 +101,7 @@ async def _watch(cluster: Cluster, http: PodHttp, pod: Object, seconds: float) -
 
 
 def judged(counts: dict[str, Any]) -> str | None:
-    """Of the counters of /api/v1/metrics: "" when an output delivered, why not when one gave up, None when it is not known yet."""
+    """Of the counters of /api/v1/metrics: "" when an output delivered, why not when one gave up, None while nobody knows."""
     outputs: dict[str, dict[str, int]] = counts.get("output") or {}
     for name, output in outputs.items():
         if output.get("retries_failed") or output.get("errors") or output.get("dropped_records"):

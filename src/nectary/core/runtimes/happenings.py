@@ -5,11 +5,11 @@ Pure: objects in, `Observed` out. Times are the cluster's, so that looking twice
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from nectary.core.runtimes import Event, Observed, State
+from nectary.core.runtimes import Event, Observed, State, complaints
 from nectary.core.runtimes.cluster_settings import CONTENT, VERSION, Object, service_name
 from nectary.core.runtimes.manifests import Plan
 
@@ -46,10 +46,10 @@ class Seen:
 
     workload: Object | None
     pods: Sequence[Object] = ()
-    services: Mapping[str, Object] = {}
+    services: Mapping[str, Object] = field(default_factory=dict)
     scaler: Object | None = None
     warnings: Sequence[Object] = ()
-    last_words: Mapping[str, str] = {}
+    last_words: Mapping[str, str] = field(default_factory=dict)
 
 
 def observed(
@@ -58,20 +58,29 @@ def observed(
     """What to report. `wanted`: what was last asked for, none for what nobody asks for any more; `refused`: why the cluster did
     not take it; `scaled`: its number of replicas was changed and is not reached yet."""
     if seen.workload is None:
-        return Observed("FAILED" if refused else "STARTING", "", events=tuple(refused))
+        if not refused:
+            return Observed("STARTING", "")
+        return Observed("FAILED", wanted.deployment.version if wanted else "", events=tuple(refused))
     desired, ready, fresh = _counts(seen.workload)
     current = fresh and _runs_content(seen.workload, wanted)
     events = (*refused, *_troubles(seen))
     endpoints = _endpoints(seen, wanted, namespace) if wanted else {}
-    version = (seen.workload["metadata"].get("annotations") or {}).get(VERSION, "")
+    state = _state(desired, ready, current, bool(refused), bool(events), scaled)
     return Observed(
-        _state(desired, ready, current, bool(refused), bool(events), scaled),
-        version if current and not refused else "",
+        state,
+        _version(seen.workload, wanted) if current or state == "FAILED" else "",
         replicas=desired,
         ready=ready,
         endpoints=endpoints,
         events=events,
     )
+
+
+def _version(workload: Object, wanted: Plan | None) -> str:
+    """Which version the state is about: of a failure the one that fails, whatever runs on."""
+    if wanted is not None:
+        return wanted.deployment.version
+    return str((workload["metadata"].get("annotations") or {}).get(VERSION, ""))
 
 
 def _state(desired: int, ready: int, current: bool, refused: bool, troubled: bool, scaled: bool) -> State:
@@ -174,7 +183,7 @@ def _of_container(pod: Object, status: Object, last_words: str) -> Iterator[Even
     waiting = (status.get("state") or {}).get("waiting") or {}
     ended = (status.get("lastState") or {}).get("terminated") or (status.get("state") or {}).get("terminated") or {}
     reason = waiting.get("reason", "")
-    if reason == "CrashLoopBackOff" or (ended and not (status.get("state") or {}).get("running")):
+    if ended and not status.get("ready"):  # between two crashes it runs for a moment
         yield from _of_crash(pod, status, ended, last_words)
     elif reason in _WAITING:
         text = _WAITING[reason].format(image=status.get("image") or "without a name")
@@ -185,7 +194,7 @@ def _of_container(pod: Object, status: Object, last_words: str) -> Iterator[Even
 
 
 def _of_crash(pod: Object, status: Object, ended: Mapping[str, Any], last_words: str) -> Iterator[Event]:
-    name, code = status["name"], ended.get("exitCode")
+    name, code = status["name"], int(ended.get("exitCode", 0))
     at = _time(ended.get("startedAt")) if not status.get("restartCount") else _since(pod)
     if ended.get("reason") == "OOMKilled":
         text = (
@@ -193,16 +202,9 @@ def _of_crash(pod: Object, status: Object, ended: Mapping[str, Any], last_words:
         )
         yield Event("k8s:pod", "OOMKilled", text, at)
     elif ended and (code != 0 or status.get("restartCount")):
-        own = name == _MAIN
-        said = f": {_telling(last_words)}" if own and last_words else f": {ended['message']}" if ended.get("message") else ""
-        yield Event("k8s:pod", "CrashLoopBackOff", f"{name} ends at once, with exit code {code}{said}", at)
-
-
-def _telling(log: str) -> str:
-    """The lines of a log that say why: its errors, else its last."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in log.splitlines()]
-    errors = [line for line in lines if "[error]" in line]
-    return " | ".join(re.sub(r"^\[[^]]*\] ", "", line) for line in (errors or [line for line in lines if line])[-3:])
+        own = name == _MAIN and last_words
+        reason, text = complaints.end(code, last_words) if own else ("", f"{name} ended with exit code {code}")
+        yield Event("k8s:pod", reason if reason in ("PortInUse", "DiskFull") else "CrashLoopBackOff", text, at)
 
 
 def _of_workload(workload: Object) -> Iterator[Event]:
@@ -266,7 +268,7 @@ def crashing(pod: Object) -> int | None:
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         state = status.get("state") or {}
         ended = (status.get("lastState") or {}).get("terminated") or state.get("terminated")
-        if status["name"] == _MAIN and ended and not state.get("running"):
+        if status["name"] == _MAIN and ended and not status.get("ready"):
             return int(status.get("restartCount", 0))
     return None
 

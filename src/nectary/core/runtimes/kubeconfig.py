@@ -43,7 +43,7 @@ def find(kubeconfig: str | None = None, context: str | None = None) -> Access:
     path = Path(kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or Path.home() / ".kube" / "config")
     if not path.is_file():
         raise RuntimeUnavailableError(
-            f"no cluster: we run in no pod, and there is no kubeconfig at {path}; name one with --kubeconfig"
+            f"no cluster: we run in no pod, and there is no kubeconfig at {path}; set KUBECONFIG to one"
         )
     try:
         return _of_file(path, yaml.safe_load(path.read_text()), context)

@@ -19,6 +19,7 @@ from nectary.core.runtimes.cluster_settings import (
     Settings,
     selector_of,
 )
+from nectary.core.runtimes.events import hide
 from nectary.core.runtimes.happenings import Seen, addresses, concerns, crashing, observed
 from nectary.core.runtimes.hot_reloads import HotReloads
 from nectary.core.runtimes.manifests import Plan, plan
@@ -153,7 +154,9 @@ class Kubernetes:
                 text = await self._cluster.pod_log(name, _LAST_WORDS, container=_MAIN, previous=count > 0)
             except ApiError:  # its log is gone with its node
                 text = ""
-            self._last_words[key] = "\n".join(_untimed(line) for line in text.splitlines())
+            wanted = self._plans.get(pod["metadata"]["labels"].get(PIPELINE_ID, ""))
+            secrets = wanted.deployment.environment.values() if wanted else ()
+            self._last_words[key] = hide("\n".join(_untimed(line) for line in text.splitlines()), secrets)
         return self._last_words[key]
 
     def _forget_words(self, pods: Mapping[str, Sequence[Object]]) -> None:

@@ -25,7 +25,7 @@ from nectary.core.runtimes.cluster_settings import (
     service_name,
     workload_name,
 )
-from nectary.core.runtimes.pod_config import PodConfig, for_pod
+from nectary.core.runtimes.pod_config import PodConfig, for_pod, target_of
 from nectary.core.runtimes.pods import template, uses_reader
 
 
@@ -169,17 +169,15 @@ def secrets_of(settings: Settings, deployment: Deployment, owner: Owner | None) 
 
 
 def service(settings: Settings, deployment: Deployment, port: Port, config: PodConfig, owner: Owner | None) -> Object:
-    """What people send to: the front port, passed to the back port of all replicas."""
+    """What people send to: the front port, passed to the back port of all replicas. Nodes' ports the cluster chooses."""
     entry: Object = {
         "name": f"{port.protocol}-{port.front}",
         "protocol": port.protocol.upper(),
         "port": port.front,
-        "targetPort": port.back or config.http_port,
+        "targetPort": target_of(config, port),
     }
     kind = port.kind or "ClusterIP"
     spec: Object = {"type": kind, "selector": {PIPELINE_ID: deployment.pipeline_id}, "ports": [entry]}
-    if kind == "NodePort" and 30000 <= port.front <= 32767:
-        entry["nodePort"] = port.front
     if kind != "ClusterIP":
         spec["externalTrafficPolicy"] = "Local" if settings.local_traffic else "Cluster"
     metadata = meta(settings, deployment, service_name(deployment, port), owner)

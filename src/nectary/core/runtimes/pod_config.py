@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from nectary.core.runtimes import FILES, STORAGE, Deployment
+from nectary.core.runtimes import FILES, STORAGE, Deployment, Port
 from nectary.core.runtimes.cluster_settings import FILES_FOLDER, STORAGE_FOLDER, CannotDeployError, Settings
 from nectary.fluentbit import edit, ports, yaml
 from nectary.fluentbit.document import ConfigError, Document, Kind
@@ -21,11 +21,13 @@ _READS_CLUSTER = {Kind.FILTER: {"kubernetes"}, Kind.INPUT: {"kubernetes_events"}
 
 @dataclass(frozen=True, slots=True)
 class PodConfig:
-    """`text` is the YAML that Fluent Bit reads; `http_port` its own server's; `node_paths` what it reads of its node;
-    `reads_cluster`: it asks about pods. `content` is a digest that changes when running pods must be replaced to run this."""
+    """`text` is the YAML that Fluent Bit reads; `http_port` its own server's; `inputs` the ports that the rest listens on;
+    `node_paths` what it reads of its node; `reads_cluster`: it asks about pods. `content` is a digest that changes when running
+    pods must be replaced to run this."""
 
     text: str = field(repr=False)
     http_port: int
+    inputs: frozenset[tuple[str, int]]
     node_paths: tuple[str, ...]
     reads_cluster: bool
     content: str
@@ -35,19 +37,24 @@ def for_pod(settings: Settings, deployment: Deployment) -> PodConfig:
     """Raises CannotDeployError when the text is no configuration."""
     try:
         document = yaml.parse(deployment.config)
-        port = _free_port(document, deployment)
+        inputs = _inputs(document, deployment)
+        port = next(port for port in range(_USUAL_HTTP_PORT, 65536) if ("tcp", port) not in inputs)
         text = _with_server(document, settings.listen, port).text
     except ConfigError as error:
         raise CannotDeployError("ConfigInvalid", f"the configuration cannot be read: {error}") from None
     text = text.replace(FILES, FILES_FOLDER).replace(STORAGE, STORAGE_FOLDER)
-    return PodConfig(text, port, _node_paths(document), _reads_cluster(document), _digest(deployment, text))
+    return PodConfig(text, port, inputs, _node_paths(document), _reads_cluster(document), _digest(deployment, text))
 
 
-def _free_port(document: Document, deployment: Deployment) -> int:
-    """2020, or the next that none of its inputs has."""
-    taken = {port.back for port in deployment.ports if port.protocol == "tcp"}
-    taken |= {port.port for port in ports.find(document) if port.protocol == "tcp" and port.kind != "service"}
-    return next(port for port in range(_USUAL_HTTP_PORT, 65536) if port not in taken)
+def _inputs(document: Document, deployment: Deployment) -> frozenset[tuple[str, int]]:
+    found = ports.find(document, env=deployment.environment)
+    return frozenset((port.protocol, port.port) for port in found if port.kind != "service")
+
+
+def target_of(config: PodConfig, port: Port) -> int:
+    """Where in a pod a port leads. Fluent Bit's own server is meant by 0, and by its usual 2020 where no input has that."""
+    own = port.back == 0 or (port.back == _USUAL_HTTP_PORT and (port.protocol, port.back) not in config.inputs)
+    return config.http_port if port.protocol == "tcp" and own else port.back
 
 
 def _with_server(document: Document, listen: str, port: int) -> Document:

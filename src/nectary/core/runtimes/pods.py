@@ -21,10 +21,14 @@ from nectary.core.runtimes.cluster_settings import (
     files_secret_name,
     labels_of,
 )
-from nectary.core.runtimes.pod_config import PodConfig
+from nectary.core.runtimes.pod_config import PodConfig, target_of
 
 NOBODY = 65532
 """The user and group that images without a system call nobody."""
+_CONTAINER = (
+    *("image", "imagePullPolicy", "command", "args", "env", "resources", "ports", "volumeMounts"),
+    *("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"),
+)
 _MAIN, _FOLDER, _STORAGE = "fluent-bit", "nectary-pipeline", "storage"
 
 
@@ -49,7 +53,7 @@ def template(settings: Settings, deployment: Deployment, config: PodConfig) -> O
         or (settings.reader if uses_reader(settings, config) else deployment.name),
         "automountServiceAccountToken": config.reads_cluster,
         "enableServiceLinks": False,  # seven variables for each Service of the namespace say nothing to it
-        "securityContext": _security(deployment, root=bool(node_paths)),
+        "securityContext": _security(config, root=bool(node_paths)),
         "terminationGracePeriodSeconds": _grace(scheduling),
         "containers": [
             _fluent_bit(settings, deployment, config, node_paths),
@@ -87,9 +91,9 @@ def pod_security(*, root: bool = False) -> Object:
     }
 
 
-def _security(deployment: Deployment, *, root: bool) -> Object:
+def _security(config: PodConfig, *, root: bool) -> Object:
     made = pod_security(root=root)
-    if any((port.back or 1024) < 1024 for port in deployment.ports):
+    if any(0 < port < 1024 for _, port in config.inputs):
         # Safe in the sense of the pod security standards: it counts in the pod's own network only.
         made["sysctls"] = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
     return made
@@ -99,7 +103,7 @@ def _fluent_bit(settings: Settings, deployment: Deployment, config: PodConfig, n
     port = config.http_port
     probe = {"httpGet": {"path": "/", "port": port}, "timeoutSeconds": 5}
     ports = [{"name": "http", "containerPort": port, "protocol": "TCP"}]
-    listening = {(port.protocol, port.back): port for port in deployment.ports if port.back}
+    listening = sorted({(one.protocol, target_of(config, one)) for one in deployment.ports} - {("tcp", port)})
     ports += [
         {"name": f"{protocol}-{number}", "containerPort": number, "protocol": protocol.upper()}
         for protocol, number in listening
@@ -193,7 +197,7 @@ def _grace(scheduling: Mapping[str, Any]) -> int:
 
 def _sidecar(sidecar: Sidecar) -> Object:
     """A container as the API has it, held to the rights of a pipeline. What it writes goes to volumes of its own."""
-    own = {key: value for key, value in sidecar.spec.items() if key not in ("name", "volumes") and value is not None}
+    own = {key: sidecar.spec[key] for key in _CONTAINER if sidecar.spec.get(key) is not None}
     return {"name": sidecar.name, **own, "securityContext": hardened()}
 
 

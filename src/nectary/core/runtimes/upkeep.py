@@ -31,6 +31,7 @@ Key = tuple[str, str]
 WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet")
 _MADE = {"ConfigMap": False, "Secret": False, "ServiceAccount": False, "Service": True, "HorizontalPodAutoscaler": True}
 _MADE |= dict.fromkeys(WORKLOADS, True)  # kind -> whether more than its metadata is of interest
+_AFTER = ("Service", "HorizontalPodAutoscaler")  # what comes after the workload, and the rest does without
 _FRESH_SECONDS = 5.0
 # Who is given the number of replicas when an autoscaler takes over: dropped, it would fall back to 1 on the way.
 _HANDOVER = "nectary-handover"
@@ -80,6 +81,7 @@ class Upkeep:
         for wanted, _ in waiting:
             if refusal := await self._taken(wanted, live):
                 return [refusal]
+        refusals = []
         for wanted, digest in waiting:
             if live.get(_key(wanted), {}).get("metadata", {}).get("deletionTimestamp"):
                 continue  # it is on its way out; the next turn makes it anew
@@ -89,10 +91,12 @@ class Upkeep:
                 if _cannot_change(wanted, error):
                     await self._replace(wanted)
                     continue
-                return [_refusal(wanted, error)]
+                refusals.append(_refusal(wanted, error))
+                if wanted["kind"] not in _AFTER:
+                    return refusals
         kept = {_key(wanted) for wanted in plan.objects}
         await self._prune(plan.deployment.pipeline_id, kept)
-        return []
+        return refusals
 
     async def clear(self, pipeline_id: str) -> None:
         """Take away all of a pipeline. Its pods have their time to flush."""
