@@ -17,6 +17,7 @@ from nectary.core.runtimes.events import Events, hide
 from nectary.core.runtimes.front.caller import Front
 from nectary.core.runtimes.replica import START, Replica, StartFailedError, print_of
 from nectary.core.runtimes.scaling import clamp
+from nectary.core.runtimes.tasks import end
 
 _log = log.logger(__name__)
 _DRAIN = 10.0
@@ -355,11 +356,8 @@ class Pipeline:
 
     async def rest(self) -> None:
         """Work at it no longer."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     async def stop(self) -> None:
         """End all its Fluent Bits, flushing."""
