@@ -1,0 +1,214 @@
+"""Plays a node: takes pods of one namespace and runs the real Fluent Bit of each, with its files and environment.
+
+Every pod gets an address of its own in 127.0.0.0/8. Logs are shown to the API server as a kubelet does.
+"""
+
+import base64
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+
+class Running:
+    """The Fluent Bit of one pod."""
+
+    def __init__(self, folder: Path, fluent_bit: str, address: str, pod: Any, objects: "Objects") -> None:
+        self.address, self._lines = address, list[str]()
+        made = folder / pod["metadata"]["uid"]
+        (made / "storage").mkdir(parents=True)
+        (made / "pipeline").mkdir()
+        for volume in pod["spec"]["volumes"]:
+            for source in volume.get("projected", {}).get("sources", ()):
+                self._fill(made / "pipeline", objects.data(source))
+        config = made / "pipeline" / "nectary.pipeline.yaml"
+        text = (
+            config.read_text()
+            .replace("/nectary/pipeline", str(made / "pipeline"))
+            .replace("/nectary/storage", str(made / "storage"))
+        )
+        config.write_text(text.replace("0.0.0.0", address))
+        environment = {"PATH": "/usr/bin:/bin"}
+        for source in pod["spec"]["containers"][0].get("envFrom", ()):
+            environment |= {key: value.decode() for key, value in objects.data({"secret": source["secretRef"]}).items()}
+        command = [fluent_bit, f"--config={config}"]
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @staticmethod
+    def _fill(folder: Path, data: dict[str, bytes]) -> None:
+        for name, content in data.items():
+            (folder / name).write_bytes(content)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as out:
+            for line in out:
+                self._lines.append(f"{datetime.now(UTC).isoformat().replace('+00:00', 'Z')} {line}")
+
+    def log(self, lines: int) -> str:
+        return "".join(self._lines[-lines:])
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        self._reader.join(10)
+
+
+class Objects:
+    """The ConfigMaps and Secrets of the namespace, as a kubelet reads them."""
+
+    def __init__(self, admin: httpx.Client, namespace: str) -> None:
+        self._admin, self._root = admin, f"/api/v1/namespaces/{namespace}"
+
+    def data(self, source: Any) -> dict[str, bytes]:
+        if "secret" in source:
+            found = self._admin.get(f"{self._root}/secrets/{source['secret']['name']}").json()
+            return {key: base64.b64decode(value) for key, value in found.get("data", {}).items()}
+        found = self._admin.get(f"{self._root}/configmaps/{source['configMap']['name']}").json()
+        binary = {key: base64.b64decode(value) for key, value in found.get("binaryData", {}).items()}
+        return {key: value.encode() for key, value in found.get("data", {}).items()} | binary
+
+
+class Node:
+    """A node with its loop. `pods`: name -> what runs of it."""
+
+    def __init__(self, admin: httpx.Client, namespace: str, folder: Path, fluent_bit: str) -> None:
+        self.pods: dict[str, Running] = {}
+        self.name = f"{namespace}-node"
+        self._admin, self._pods, self._folder, self._fluent_bit = (
+            admin,
+            f"/api/v1/namespaces/{namespace}/pods",
+            folder,
+            fluent_bit,
+        )
+        self._objects = Objects(admin, namespace)
+        self._stop = threading.Event()
+        self.fault: Exception | None = None
+
+    def turn(self) -> None:
+        found = {pod["metadata"]["name"]: pod for pod in self._admin.get(self._pods).json()["items"]}
+        for name in self.pods.keys() - found.keys():
+            self.pods.pop(name).end()
+        for name, pod in found.items():
+            if pod["metadata"].get("deletionTimestamp"):
+                if name in self.pods:
+                    self.pods.pop(name).end()
+                self._admin.request("DELETE", f"{self._pods}/{name}", json={"gracePeriodSeconds": 0})
+            elif name not in self.pods:
+                self._take(pod)
+            elif (code := self.pods[name].process.poll()) is not None:
+                ended = {"terminated": {"exitCode": code, "reason": "Error"}}
+                self._status(name, {"phase": "Failed", "containerStatuses": [_container(pod, ended, ready=False)]})
+
+    def _take(self, pod: Any) -> None:
+        name = pod["metadata"]["name"]
+        target = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name},
+            "target": {"kind": "Node", "name": self.name},
+        }
+        if not pod["spec"].get("nodeName"):
+            assert self._admin.post(f"{self._pods}/{name}/binding", json=target).is_success
+        address = "127." + ".".join(str(octet % 250 + 2) for octet in uuid4().bytes[:3])
+        self.pods[name] = Running(self._folder, self._fluent_bit, address, pod, self._objects)
+        started = {"running": {"startedAt": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}}
+        ready = _container(pod, started, ready=True)
+        self._status(name, {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "containerStatuses": [ready]})
+
+    def _status(self, name: str, status: dict[str, Any]) -> None:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        self._admin.patch(f"{self._pods}/{name}/status", json={"status": status}, headers=headers)
+
+    def work(self) -> None:
+        while not self._stop.wait(0.1):
+            try:
+                self.turn()
+            except Exception as error:  # told at the end
+                self.fault = error
+                return
+
+    def end(self) -> None:
+        self._stop.set()
+        for running in self.pods.values():
+            running.end()
+
+
+def _container(pod: Any, state: dict[str, Any], *, ready: bool) -> dict[str, Any]:
+    image = pod["spec"]["containers"][0]["image"]
+    return {"name": "fluent-bit", "image": image, "imageID": "", "restartCount": 0, "ready": ready, "state": state}
+
+
+@contextmanager
+def playing(admin: httpx.Client, namespace: str, folder: Path, fluent_bit: str) -> Iterator[Node]:
+    """A node at work for the length of a block."""
+    node = Node(admin, namespace, folder, fluent_bit)
+
+    class Kubelet(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts, asked = urlsplit(self.path).path.split("/"), parse_qs(urlsplit(self.path).query)
+            running = node.pods.get(parts[3]) if parts[1] == "containerLogs" else None
+            body = running.log(int(asked["tailLines"][0])).encode() if running else b""
+            self.send_response(200 if running else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Kubelet)
+    server.socket = _tls(folder).wrap_socket(server.socket, server_side=True)
+    threads = [threading.Thread(target=server.serve_forever), threading.Thread(target=node.work)]
+    made = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node.name}}
+    assert admin.post("/api/v1/nodes", json=made).is_success
+    status = {
+        "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": server.server_address[1]}},
+    }
+    headers = {"Content-Type": "application/merge-patch+json"}
+    assert admin.patch(f"/api/v1/nodes/{node.name}/status", json={"status": status}, headers=headers).is_success
+    for thread in threads:
+        thread.start()
+    try:
+        yield node
+    finally:
+        node.end()
+        server.shutdown()
+        server.server_close()
+        for thread in threads:
+            thread.join(10)
+        admin.delete(f"/api/v1/nodes/{node.name}")
+    assert node.fault is None, node.fault
+
+
+def _tls(folder: Path) -> ssl.SSLContext:
+    """A certificate that nobody checks: the API server takes a kubelet's as it comes unless told otherwise."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "node")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    file = folder / "kubelet.pem"
+    plain = serialization.NoEncryption()
+    file.write_bytes(
+        made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
