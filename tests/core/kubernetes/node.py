@@ -27,19 +27,10 @@ class Running:
 
     def __init__(self, folder: Path, fluent_bit: str, address: str, pod: Any, objects: "Objects") -> None:
         self.address, self._lines = address, list[str]()
-        made = folder / pod["metadata"]["uid"]
-        (made / "storage").mkdir(parents=True)
-        (made / "pipeline").mkdir()
-        for volume in pod["spec"]["volumes"]:
-            for source in volume.get("projected", {}).get("sources", ()):
-                self._fill(made / "pipeline", objects.data(source))
-        config = made / "pipeline" / "nectary.pipeline.yaml"
-        text = (
-            config.read_text()
-            .replace("/nectary/pipeline", str(made / "pipeline"))
-            .replace("/nectary/storage", str(made / "storage"))
-        )
-        config.write_text(text.replace("0.0.0.0", address))
+        self._folder = folder / pod["metadata"]["uid"]
+        (self._folder / "storage").mkdir(parents=True)
+        (self._folder / "pipeline").mkdir()
+        config = self.mount(pod, objects)
         environment = {"PATH": "/usr/bin:/bin"}
         for source in pod["spec"]["containers"][0].get("envFrom", ()):
             environment |= {key: value.decode() for key, value in objects.data({"secret": source["secretRef"]}).items()}
@@ -48,10 +39,16 @@ class Running:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    @staticmethod
-    def _fill(folder: Path, data: dict[str, bytes]) -> None:
-        for name, content in data.items():
-            (folder / name).write_bytes(content)
+    def mount(self, pod: Any, objects: "Objects") -> Path:
+        """What the pod's projected volume holds now; gives where its configuration lies."""
+        made = self._folder / "pipeline"
+        for source in (one for volume in pod["spec"]["volumes"] for one in volume.get("projected", {}).get("sources", ())):
+            for name, content in objects.data(source).items():
+                (made / name).write_bytes(content)
+        config: Path = made / "nectary.pipeline.yaml"
+        text = config.read_text().replace("/nectary/pipeline", str(made)).replace("/nectary/storage", f"{made.parent}/storage")
+        config.write_text(text.replace("0.0.0.0", self.address))
+        return config
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -133,6 +130,14 @@ class Node:
     def _status(self, name: str, status: dict[str, Any]) -> None:
         headers = {"Content-Type": "application/merge-patch+json"}
         self._admin.patch(f"{self._pods}/{name}/status", json={"status": status}, headers=headers)
+
+    def remount(self) -> None:
+        """What a kubelet does within a minute of a change, and the container beside Fluent Bit then."""
+        for pod in self._admin.get(self._pods).json()["items"]:
+            running = self.pods[pod["metadata"]["name"]]
+            running.mount(pod, self._objects)
+            if "nectary-reload" in [container["name"] for container in pod["spec"]["containers"]]:
+                assert httpx.post(f"http://{running.address}:2020/api/v2/reload", trust_env=False).is_success
 
     def work(self) -> None:
         while not self._stop.wait(0.1):

@@ -1,13 +1,16 @@
 """A core instance in a real Kubernetes API whose node runs the real Fluent Bit in pods."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from nectary.core.runtimes import Trial
+from nectary.core.runtimes import Deployment, Trial
+from nectary.core.runtimes.kubernetes import Kubernetes
 from tests.core.instances import eventually
 from tests.core.kubernetes.conftest import Place
 from tests.core.kubernetes.node import Node, playing
@@ -96,3 +99,61 @@ async def test_what_a_crashed_fluent_bit_said_is_told(place: Place, node: Node) 
         return report.events[0].message if report.state == "FAILED" else ""
 
     assert "nosuch" in await eventually(told)
+
+
+def template(place: Place) -> Any:
+    return place.get("deployments", "small")["spec"]["template"]
+
+
+async def hot(place: Place, runtime: Kubernetes) -> Deployment:
+    """A pipeline that reloads, started."""
+    deployment = replace(RUNS, strategy="hotReload", version="v1")
+    await runtime.apply(deployment)
+    place.pod("deployments", "small", "small-a", {})
+
+    async def answers() -> bool:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for address in await runtime.http(RUNS.pipeline_id):
+                with contextlib.suppress(httpx.ConnectError):
+                    return (await client.get(f"{address}/api/v2/reload")).is_success
+        return False
+
+    await eventually(answers)
+    place.rolled_out("deployments", "small")
+    assert (await runtime.observe())[RUNS.pipeline_id].version == "v1"
+    return deployment
+
+
+async def test_a_hot_reload_is_done_when_fluent_bit_has_counted_it(place: Place, node: Node) -> None:
+    runtime = await place.runtime()
+    deployment = await hot(place, runtime)
+    before = template(place)
+    await runtime.apply(replace(deployment, config=DUMMY.replace("samples: 3", "samples: 4"), version="v2"))
+    place.rolled_out("deployments", "small")
+    assert template(place) == before, "no pod is replaced"
+    report = (await runtime.observe())[RUNS.pipeline_id]
+    assert (report.state, report.version) == ("STARTING", "")
+    node.remount()
+
+    async def reloaded() -> bool:
+        report = (await runtime.observe())[RUNS.pipeline_id]
+        return (report.state, report.version) == ("STARTED", "v2")
+
+    assert await eventually(reloaded)
+
+
+async def test_pods_that_do_not_reload_are_restarted(place: Place, node: Node) -> None:
+    runtime = await place.runtime(patience=0.0)
+    deployment = await hot(place, runtime)
+    changed = replace(deployment, config=DUMMY.replace("samples: 3", "samples: 4"), version="v2")
+    await runtime.apply(changed)
+    place.rolled_out("deployments", "small")
+    assert (await runtime.observe())[RUNS.pipeline_id].state == "STARTING"
+    await runtime.apply(changed)
+    assert template(place)["metadata"]["annotations"]["nectary/restarted-for"] == "v2"
+    place.rolled_out("deployments", "small")
+    report = (await runtime.observe())[RUNS.pipeline_id]
+    assert (report.state, report.version) == ("STARTED", "v2")
+    before = template(place)
+    await runtime.apply(changed)
+    assert template(place) == before, "once is enough"

@@ -4,7 +4,7 @@ Nothing is remembered that matters: what runs is read from the cluster at every 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from nectary import clock
@@ -21,7 +21,7 @@ from nectary.core.runtimes.cluster_settings import (
 )
 from nectary.core.runtimes.events import hide
 from nectary.core.runtimes.happenings import Seen, addresses, concerns, crashing, observed
-from nectary.core.runtimes.hot_reloads import HotReloads
+from nectary.core.runtimes.hot_reloads import PATIENCE_SECONDS, HotReloads
 from nectary.core.runtimes.manifests import Plan, plan
 from nectary.core.runtimes.pod_http import PodHttp
 from nectary.core.runtimes.secret_keep import SecretKeep
@@ -35,14 +35,15 @@ log = logger(__name__)
 
 
 class Kubernetes:
-    """A `Runtime`. `keep`: the Secret with who the core instance is; whatever is made belongs to it."""
+    """A `Runtime`. `keep`: the Secret with who the core instance is; whatever is made belongs to it. `patience`: seconds until
+    pods that were to reload their configuration, and did not, are restarted."""
 
-    def __init__(self, settings: Settings, cluster: Cluster) -> None:
+    def __init__(self, settings: Settings, cluster: Cluster, *, patience: float = PATIENCE_SECONDS) -> None:
         self._settings, self._cluster = settings, cluster
         self.keep = SecretKeep(cluster, settings.core_instance)
         self._http = PodHttp()
         self._upkeep = Upkeep(settings, cluster)
-        self._reloads = HotReloads(self._http)
+        self._reloads = HotReloads(self._http, patience)
         self._plans: dict[str, Plan] = {}
         self._planned: dict[str, tuple[object, ...]] = {}  # what each plan was made of
         self._refused: dict[str, tuple[Event, ...]] = {}
@@ -126,13 +127,14 @@ class Kubernetes:
                 parts.setdefault(pipeline_id, {})[key] = found
         seen = {pipeline_id: await self._seen(found, pods.get(pipeline_id, [])) for pipeline_id, found in parts.items()}
         self._forget_words(pods)
-        reports = {pipeline_id: await self._report(pipeline_id, one) for pipeline_id, one in seen.items()}
+        reloading = {pipeline_id for pipeline_id in seen if not await self._reloads.done(pipeline_id)}
+        reports = {pipeline_id: self._report(pipeline_id, one, reloading) for pipeline_id, one in seen.items()}
         ill = [pipeline_id for pipeline_id, report in reports.items() if report.state != "STARTED"]
         if ill:  # the cluster's own warnings are many, and of interest only then
             warnings = await self._warnings()
             for pipeline_id in ill:
                 one = replace(seen[pipeline_id], warnings=[event for event in warnings if concerns(event, seen[pipeline_id])])
-                reports[pipeline_id] = await self._report(pipeline_id, one)
+                reports[pipeline_id] = self._report(pipeline_id, one, reloading)
         return reports
 
     async def _seen(self, found: Mapping[Key, Object], pods: Sequence[Object]) -> Seen:
@@ -163,13 +165,13 @@ class Kubernetes:
         known = {pod["metadata"]["uid"] for some in pods.values() for pod in some}
         self._last_words = {key: words for key, words in self._last_words.items() if key[0] in known}
 
-    async def _report(self, pipeline_id: str, seen: Seen) -> Observed:
+    def _report(self, pipeline_id: str, seen: Seen, reloading: Set[str]) -> Observed:
         wanted = self._plans.get(pipeline_id)
         desired = (seen.workload or {}).get("spec", {}).get("replicas", 0)
         scaled = self._reached.get(pipeline_id, desired) != desired
         refused = self._refused.get(pipeline_id, ())
         report = observed(seen, wanted, refused, namespace=self._settings.namespace, scaled=scaled)
-        if report.state == "STARTED" and not await self._reloads.done(pipeline_id):
+        if report.state == "STARTED" and pipeline_id in reloading:
             return replace(report, state="STARTING", version="")
         if report.state == "STARTED" and report.ready >= report.replicas:
             self._reached[pipeline_id] = desired
