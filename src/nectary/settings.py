@@ -92,6 +92,13 @@ class Settings(BaseSettings):
     core_name: str = Field("", description="What that core instance is called; empty: as this host.")
     fluent_bit: str = Field("", description="Path of the fluent-bit program; empty: looked for.")
 
+    # Alerts
+    webhook_attempts: int = Field(10, ge=1, le=50, description="How often a webhook is tried before it is given up.")
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts that webhooks may be sent to, comma-separated, `*.example.com` for all under one; empty: any."
+    )
+    keep_alerts: Seconds = Field(30 * 24 * 3600, description="How long past alerts and deliveries are kept, in seconds.")
+
     # How much a project may hold; 0 means as much as you like
     quota_agents: Count = Field(0, description="Agents in a project; 0: no limit.")
     quota_core_instances: Count = Field(0, description="Core instances in a project; 0: no limit.")
@@ -106,7 +113,7 @@ class Settings(BaseSettings):
     keep_traces: Seconds = Field(24 * 3600, description="How long the records of an ended trace session are kept, in seconds.")
     secret_limit: Bytes = Field(64 * 1024, description="Largest secret of a pipeline or core instance, in bytes.")
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "webhook_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -17,18 +17,33 @@ def points(shown: Any) -> list[Any]:
     return [shown] if inner is None else [point for one in inner for point in points(one)]
 
 
-def document(at: float, started: float, records: int, pipeline_id: str | None, plugin: str = "dummy.0") -> bytes:
-    """A document as Fluent Bit makes them: an input that read this many records of ten bytes, and a pipeline's label."""
+def document(
+    at: float,
+    started: float,
+    records: int,
+    pipeline_id: str | None,
+    plugin: str = "dummy.0",
+    *,
+    family: str = "input",
+    name: str = "records_total",
+) -> bytes:
+    """A document as Fluent Bit makes them: an input that read this many records of ten bytes, and a pipeline's label. Or a
+    counter of another kind of plugin."""
 
-    def family(ss: str, name: str, labels: list[str], values: list[dict[str, Any]], kind: int = 0) -> dict[str, Any]:
+    def one(ss: str, name: str, labels: list[str], values: list[dict[str, Any]], kind: int = 0) -> dict[str, Any]:
         meta = {"ver": 2, "type": kind, "opts": {"ns": "fluentbit", "ss": ss, "name": name, "desc": ""}, "labels": labels}
         return {"meta": meta, "values": values}
 
     ts = int(at * 1e9)
     families = [
-        family("", "process_start_time_seconds", ["hostname"], [{"ts": ts, "value": started, "labels": ["edge"]}], kind=1),
-        family("input", "records_total", ["name"], [{"ts": ts, "value": float(records), "labels": [plugin], "hash": 1}]),
-        family("input", "bytes_total", ["name"], [{"ts": ts, "value": float(records * 10), "labels": [plugin], "hash": 1}]),
+        one("", "process_start_time_seconds", ["hostname"], [{"ts": ts, "value": started, "labels": ["edge"]}], kind=1),
+        one(family, name, ["name"], [{"ts": ts, "value": float(records), "labels": [plugin], "hash": 1}]),
+        one(
+            family,
+            "bytes_total" if family == "input" else "proc_bytes_total",
+            ["name"],
+            [{"ts": ts, "value": float(records * 10), "labels": [plugin], "hash": 1}],
+        ),
     ]
     labels = [["pipeline_id", pipeline_id]] if pipeline_id else []
     meta: dict[str, Any] = {"cmetrics": {}, "external": {}, "processing": {"static_labels": labels}}
@@ -166,3 +181,15 @@ async def test_without_posts_everything_is_empty_and_the_addresses_of_2022_answe
         stranger, _ = await world.stranger()
         noun = "pipeline" if "pipelines" in path else "aggregator"
         await stranger.refused("GET", f"{path}/metrics", 404, f"{noun} not found")
+
+
+async def test_a_pipeline_says_how_much_less_it_sent(world: World) -> None:
+    ci = await core_instance(world, name="ci")
+    made, who = await pipeline(world, ci["id"], name="one"), await agent(world, "a")
+    for ago, count in ((120, 0), (60, 400)):
+        await post(world, who, ago, clock.seconds() - 200, count, made["id"])
+    shown = await world.machine.ask("GET", f"/v2/pipelines/{made['id']}/reduction", 200, params={"start": "-3m"})
+    assert (shown["recordsIn"], shown["bytesIn"], shown["bytesOut"], shown["reduction"]) == (400, 4000, 0, 1.0)
+    assert (shown["filters"], shown["outputs"]) == ([], [])
+    stranger, _ = await world.stranger()
+    await stranger.refused("GET", f"/v2/pipelines/{made['id']}/reduction", 404, "pipeline not found")

@@ -3,6 +3,8 @@
 from nectary.api import (
     agent_errors,
     agents,
+    alert_rules,
+    alerts,
     audit_logs,
     aws_marketplace,
     cluster_object_regexes,
@@ -89,6 +91,8 @@ ROUTES = (
     metrics_of_2022.router,
     search.router,
     audit_logs.router,
+    alert_rules.router,
+    alerts.router,
     processing_rules.router,
     rule_previews.router,
     processing_rule_templates.router,

@@ -175,3 +175,34 @@ class PipelineSums(Shape):
 
     data: AgentSums
     error: str | None
+
+
+# -- Reduction ---------------------------------------------------------------------------------------------------------------
+
+Share = Annotated[float | None, Field(description="The share that is gone, 0 to 1; below 0 where more came out.")]
+
+
+class FilterReduction(Shape):
+    instance: str
+    records_in: int
+    records_out: int
+    reduction: Share
+
+
+class OutputReduction(Shape):
+    instance: str
+    records: int
+    bytes: int
+    reduction: Share
+
+
+class Reduction(Shape):
+    """What went in and came out: of bytes for the whole and each output, of records for each filter and processing rule."""
+
+    records_in: int
+    bytes_in: int
+    records_out: int
+    bytes_out: int
+    reduction: Share
+    filters: list[FilterReduction]
+    outputs: list[OutputReduction]

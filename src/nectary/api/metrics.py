@@ -15,7 +15,7 @@ from nectary.edge.callers import Route, may
 from nectary.edge.ids import AgentID, AggregatorID, CoreInstanceID, PipelineID
 from nectary.edge.transaction import ReadTx
 from nectary.errors import Invalid
-from nectary.metrics import series, store
+from nectary.metrics import reduction, series, store
 from nectary.metrics.cmetrics import Readings
 from nectary.metrics.store import Sample
 
@@ -187,6 +187,18 @@ async def pipeline_metrics_over_time_by_plugin(
     samples = await read.over(await read.own(caller, tables.pipelines, pipeline_id))
     reported = await read.reported(_runs(pipeline_id))
     return series.over_time_by_plugin(samples, span.start, span.end, span.interval, reported)
+
+
+@router.get("/v2/pipelines/{pipelineID}/reduction", operation_id="pipelineReduction", response_model=shapes.Reduction)
+async def pipeline_reduction(
+    pipeline_id: PipelineID,
+    caller: OfPipeline,
+    read: FromStore,
+    span: Asked,
+) -> Found:
+    """How much less a pipeline sent than it took in, from `start` until now, and which filters and rules dropped it."""
+    samples = await read.over(await read.own(caller, tables.pipelines, pipeline_id))
+    return reduction.reduction(samples, span.start, span.end)
 
 
 @router.get(

@@ -36,7 +36,7 @@ def local(state: Path, *, fake: bool = False, program: str = "", listen: str = "
         return FakeRuntime()
     from nectary.core.runtimes.process import ProcessRuntime  # noqa: PLC0415
 
-    return ProcessRuntime(state / "pipelines", program=program or None, listen=listen or None, advertise=advertise)
+    return ProcessRuntime(state / "process", program=program or None, listen=listen or None, advertise=advertise)
 
 
 def found_program(given: str = "") -> str | None:

@@ -161,10 +161,11 @@ class CoreInstance:
                 self.wake()
 
     async def _counting(self) -> None:
+        await asyncio.sleep(min(self.pace.counters, 5.0))  # what runs already is heard of soon
         while True:
-            await asyncio.sleep(self.pace.counters)
             with contextlib.suppress(Refused, Unreachable):
                 await self.count()
+            await asyncio.sleep(self.pace.counters)
 
     # -- One turn ----------------------------------------------------------------------------------------------------------
 

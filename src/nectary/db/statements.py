@@ -43,6 +43,7 @@ NOUNS = {
     "saml_mappings": "SAML mapping",
     "pipeline_statuses": "pipeline status",
     "cluster_object_regexes": "cluster object regex",
+    "alert_deliveries": "alert delivery",
 }
 
 # A broken uniqueness constraint -> the contract's sentence.
@@ -67,6 +68,7 @@ _TAKEN: dict[str, str] = {
     "uq_fleets_project_id_name": "fleet name taken",
     "uq_fleet_files_fleet_id_name": "fleet file name already exists",
     "uq_processing_rule_templates_project_id_version_name": "processing rule template already exists",
+    "uq_alert_rules_project_id_name": "alert rule name taken",
 }
 # The contract counts these two among wrong values (422), not conflicts (409).
 _WRONG = {"cluster object already exists", "ingestion check already exists"}

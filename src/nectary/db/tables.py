@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import BigInteger, Double
@@ -688,4 +689,78 @@ processing_rule_templates = Table(
     _at("updated_at"),
     UniqueConstraint("project_id", "version", "name"),
     Index(None, "project_id", "created_at", "id"),
+)
+
+# -- Alerts --------------------------------------------------------------------------------------------------------------
+
+alert_rules = Table(
+    "alert_rules",
+    metadata,
+    _id(),
+    _of("projects"),
+    Column("name", String(255), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    # What it looks at: everything of the project, or what belongs to these. A rule goes with what it was about.
+    _of("fleets", nullable=True),
+    _of("environments", nullable=True),
+    _of("core_instances", nullable=True),
+    _of("pipelines", nullable=True),
+    Column("seconds", Integer, nullable=False),
+    Column("threshold", Double, nullable=False),
+    Column("webhook_url", Text),
+    Column("webhook_secret", Text),  # the key that deliveries are signed with; told once
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("project_id", "name"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "fleet_id"),
+    Index(None, "environment_id"),
+    Index(None, "core_instance_id"),
+    Index(None, "pipeline_id"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("alert_rules"),
+    Column("subject_kind", String(16), nullable=False),
+    Column("subject_id", Uuid, nullable=False),
+    Column("subject_name", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    _at("resolved_at", nullable=True),
+    _at("created_at"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "alert_rule_id", "created_at", "id"),
+    Index(None, "resolved_at"),
+    # A thing has one alert of a rule at a time.
+    Index(
+        "uq_alerts_standing",
+        "alert_rule_id",
+        "subject_id",
+        unique=True,
+        sqlite_where=text("resolved_at IS NULL"),
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+)
+
+alert_deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("alert_rules"),
+    Column("payload", Json, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("error", Text),  # why the last attempt failed
+    _at("next_at"),
+    _at("created_at"),
+    _at("updated_at"),
+    Index(None, "status", "next_at"),
+    Index(None, "alert_rule_id", "created_at", "id"),
+    Index(None, "created_at"),
+    Index(None, "project_id"),
 )

@@ -82,9 +82,10 @@ class Database:
             )
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadTx]:
+    async def read(self, *, beside: bool = False) -> AsyncIterator[ReadTx]:
+        """`beside`: what it asks takes long."""
         async with self._sqlite_begun(self._reading) if self.embedded else self._postgres_begun() as connection:
-            yield ReadTx(connection)
+            yield ReadTx(connection, beside=beside)
 
     @asynccontextmanager
     async def write(self, *, beside: bool = False) -> AsyncIterator[WriteTx]:

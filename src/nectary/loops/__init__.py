@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nectary.edge.context import Context
-from nectary.loops import agents, credentials, housekeeping, metrics
+from nectary.loops import agents, alerts, credentials, housekeeping, metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +22,7 @@ LOOPS = (
     Loop("read revocations", 2.0, credentials.read_revocations),
     Loop("count agents", 15.0, agents.count),
     Loop("note sessions", 30.0, credentials.note_sessions),
+    Loop("watch for alerts", 10.0, alerts.watch),
+    Loop("deliver alerts", 2.0, alerts.deliver),
     Loop("housekeeping", 300.0, housekeeping.tidy),
 )

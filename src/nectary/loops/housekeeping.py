@@ -8,7 +8,7 @@ from nectary import clock
 from nectary.db import tables
 from nectary.edge.context import Context
 from nectary.metrics import store
-from nectary.resources import sessions, trace_records
+from nectary.resources import alert_deliveries, alerts, sessions, trace_records
 
 _REVOCATIONS_KEPT = timedelta(hours=1)
 _SOME = 1000
@@ -20,6 +20,8 @@ async def tidy(context: Context) -> None:
         while await _forget_some(context, level, clock.seconds() - seconds):
             pass
     while await _forget_some_traces(context):
+        pass
+    while await _forget_some_alerts(context):
         pass
     async with context.database.write() as tx:
         await sessions.forget_expired(tx)
@@ -37,3 +39,9 @@ async def _forget_some_traces(context: Context) -> bool:
     older_than = timedelta(seconds=context.settings.keep_traces)
     async with context.database.write() as tx:
         return await trace_records.forget(tx, older_than=older_than, most=_SOME) > 0
+
+
+async def _forget_some_alerts(context: Context) -> bool:
+    before = clock.now() - timedelta(seconds=context.settings.keep_alerts)
+    async with context.database.write() as tx:
+        return await alerts.forget(tx, before, _SOME) + await alert_deliveries.forget(tx, before, _SOME) > 0

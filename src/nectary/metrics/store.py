@@ -295,6 +295,21 @@ async def recent(tx: ReadTx, owner: UUID, *, since: float, over: float) -> list[
     return []
 
 
+async def edges(tx: ReadTx, owners: Sequence[UUID], *, since: float) -> dict[UUID, tuple[Sample, Sample]]:
+    """The first and the last totals since then of each of these owners that has two; from the rows as they came (RAW)."""
+    table = RAW.table
+    mine = and_(table.c.owner_id.in_(owners), table.c.at >= since)
+    ends = select(table.c.owner_id, func.min(table.c.at).label("first"), func.max(table.c.at).label("last"))
+    both = ends.where(mine).group_by(table.c.owner_id).subquery()
+    is_end = or_(table.c.at == both.c.first, table.c.at == both.c.last)
+    query = select(table.c.owner_id, table.c.at, table.c.totals)
+    query = query.join(both, and_(both.c.owner_id == table.c.owner_id, is_end))
+    found: dict[UUID, list[Sample]] = defaultdict(list)
+    for row in await tx.execute(query.order_by(table.c.at)):
+        found[row.owner_id].append((row.at, counters.decode_totals(row.totals)))
+    return {owner: (samples[0], samples[1]) for owner, samples in found.items() if len(samples) == 2}
+
+
 async def reported(tx: ReadTx, *those: ColumnElement[bool]) -> Readings | None:
     """What the last posts of those agents reported, to tell the plugins they run from those they once ran."""
     agents, known = tables.agents, tables.counters

@@ -122,7 +122,10 @@ def write_private(path: Path, contents: bytes) -> None:
 
 
 def private_folder(path: Path) -> Path:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The folder, and each above it that was not there, for us alone."""
+    for missing in reversed([one for one in path.parents if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
     path.chmod(0o700)
     return path
 
@@ -157,7 +160,7 @@ def start(
     try:
         process = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
             list(arguments), cwd=folder, env=dict(env), stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-            pass_fds=(held,), start_new_session=True,
+            pass_fds=(held,), start_new_session=True, umask=0o077,
         )  # fmt: skip
     finally:
         os.close(said)

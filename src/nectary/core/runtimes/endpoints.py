@@ -8,6 +8,7 @@ from nectary.core.runtimes.render import Socket
 from nectary.core.runtimes.replica import Replica
 
 _LOOPBACK = ("127.", "::1", "localhost")
+_EVERYWHERE = "0.0.0.0"  # noqa: S104  Fluent Bit's default for its own HTTP server
 _HTTP_SERVER = (0, 2020)
 """How a port says that it is Fluent Bit's own HTTP server's (health checks): by 0, or by that server's default."""
 _IN_USE, _DENIED, _NO_ADDRESS = 98, 13, 99
@@ -17,34 +18,23 @@ def fronts(deployment: Deployment, replicas: Sequence[Replica], listen: str | No
     """The ports as the front takes them, and sentences about those that nothing listens on."""
     ports, missing = [], []
     for port in deployment.ports:
-        backs: dict[str, int] = {}
-        found: Socket | None = None
-        for replica in replicas:
-            for one in replica.sockets:
-                if (one.protocol, one.port) == (port.protocol, port.back):
-                    found = one
-                    backs[str(replica.number)] = one.back
-            if found is None and port.protocol == "tcp" and port.back in _HTTP_SERVER:
-                found = Socket("tcp", port.back, "0.0.0.0", "http", replica.http_port)  # noqa: S104 - as Fluent Bit's default
-                backs[str(replica.number)] = replica.http_port
-            elif port.back in _HTTP_SERVER and found is not None and str(replica.number) not in backs:
-                backs[str(replica.number)] = replica.http_port
-        if found is None:
+        found = [(replica.number, one) for replica in replicas for one in _listening(replica, port)]
+        if not found:
             if replicas:
                 missing.append(f"{port.protocol} port {port.back} is declared, but nothing in the configuration listens on it")
             continue
-        host = _host(port, found.address, listen)
-        ports.append(
-            {
-                "id": port.id,
-                "protocol": port.protocol,
-                "host": host,
-                "port": port.front,
-                "framing": found.framing,
-                "backs": backs,
-            }
-        )
+        one = found[0][1]
+        ports.append({
+            "id": port.id, "protocol": port.protocol, "host": _host(port, one.address, listen), "port": port.front,
+            "framing": one.framing, "backs": {str(number): socket.back for number, socket in found},
+        })  # fmt: skip
     return ports, missing
+
+
+def _listening(replica: Replica, port: Port) -> list[Socket]:
+    if port.back == 0:
+        return [Socket("tcp", 0, _EVERYWHERE, "http", replica.http_port)]
+    return [one for one in replica.sockets if (one.protocol, one.port) == (port.protocol, port.back)][:1]
 
 
 def _host(port: Port, configured: str, listen: str | None) -> str:

@@ -15,7 +15,7 @@ from nectary.core.runtimes.children import private_folder
 from nectary.core.runtimes.endpoints import fronts, reached, why_closed
 from nectary.core.runtimes.events import Events, hide
 from nectary.core.runtimes.front.caller import Front
-from nectary.core.runtimes.replica import Replica, StartFailedError
+from nectary.core.runtimes.replica import START, Replica, StartFailedError
 from nectary.core.runtimes.scaling import clamp
 
 _log = log.logger(__name__)
@@ -85,7 +85,8 @@ class Pipeline:
     def _learn(self, deployment: Deployment) -> None:
         self.home.names[self.id] = deployment.name
         self.events.secrets = tuple(deployment.environment.values())
-        self.count = clamp(deployment.scaling, self.count)
+        # One for each machine, and this is one.
+        self.count = 1 if deployment.kind == "daemonSet" else clamp(deployment.scaling, self.count)
         if deployment.sidecars:
             self.events.add("SidecarsLeftOut", "sidecars run on Kubernetes only; this pipeline runs without them here")
 
@@ -108,9 +109,9 @@ class Pipeline:
 
     def observed(self) -> Observed:
         ready = sum(1 for one in self.replicas.values() if one.ready and one.number < self.count)
-        current = self.current if self.current is not None else self.desired
         versions = {one.version for one in self.running}
-        version = versions.pop() if len(versions) == 1 else ("" if current is None or not versions else current.version)
+        worked = "" if self.current is None else self.current.version
+        version = versions.pop() if len(versions) == 1 else worked
         endpoints = (
             {}
             if self.desired is None or not ready
@@ -120,7 +121,7 @@ class Pipeline:
 
     def _state(self, ready: int) -> State:
         if self.desired is None:
-            return "STARTING"
+            return "FAILED" if self.events.all() else "STARTING"
         if self._refused is not None and self._refused[0] == self.desired.version:
             return "FAILED"
         if self._closed or (ready == 0 and any(one.backoff.failures for one in self.replicas.values()) and self.count):
@@ -230,6 +231,8 @@ class Pipeline:
             await self._change(replica, target)
         elif not replica.ready:
             replica.ready = await fluent_bit.answers(replica.http_port)
+            if not replica.ready and time.monotonic() - replica.started_at > START:
+                replica.give_up("NoAnswer", f"it does not answer within {START:g} s")
 
     async def _start(self, replica: Replica, target: Deployment) -> None:
         now = time.monotonic()

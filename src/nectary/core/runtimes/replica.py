@@ -119,6 +119,7 @@ class Replica:
         self.ready = False
         self.started_at = 0.0
         self._on_end = on_end
+        self._ending: asyncio.Task[bool] | None = None
 
     @property
     def version(self) -> str:
@@ -188,6 +189,8 @@ class Replica:
         except children.OccupiedError as error:
             children.clear(self.folder)
             raise StartFailedError("Occupied", str(error)) from error
+        except ValueError as error:  # a null byte, which no variable can hold
+            raise StartFailedError("BadEnvironment", f"a secret cannot be given to Fluent Bit: {error}") from error
         except OSError as error:
             if error.filename == self.program.path:
                 what = f"{self.program.path} cannot be started: {error.strerror}; is Fluent Bit still installed?"
@@ -295,6 +298,14 @@ class Replica:
             await asyncio.sleep(0.05)
         return f"outputs did not take what was left within {max(START, self.grace):g} s", False
 
+    def give_up(self, reason: str, message: str) -> None:
+        """End it because something is wrong with it; it is buried with that reason when it is gone."""
+        child = self.child
+        if child is None or child.killed_for is not None:
+            return
+        child.killed_for, self.ready = (reason, message), False
+        self._ending = asyncio.create_task(child.stop(self.grace))
+
     async def stop(self) -> bool:
         """End it, flushing. False if it had to be killed, and may have lost what it had in memory."""
         child, self.child, self.ready = self.child, None, False
@@ -317,6 +328,8 @@ class Replica:
         return sum(1 for _ in (self.folder / "storage").rglob("*.flb"))
 
     def let_go(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
         if self.child is not None:
             self.child.let_go()
 

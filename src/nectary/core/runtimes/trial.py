@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,23 @@ _LOGS = 256 * 1024
 async def rehearse(program: fluent_bit.Program, folder: Path, deployment: Deployment) -> tuple[str, str] | None:
     """Reason and sentence if this deployment's configuration does not start; None when it does.
 
-    A dry run first, of the whole; then a real start on other ports with nothing going in or out. Nothing is left of it.
+    A real start on other ports with nothing going in or out, which says best what is wrong; then a dry run of the whole, with
+    what the start had to leave out. Nothing is left of it.
     """
     place = Replica(program, folder, 0, lambda: None, render.for_rehearsal)
     try:
-        if why := await place.dry_run(deployment):
-            return "ConfigRefused", why
         await place.start(deployment)
         assert place.child is not None
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(place.child.gone.wait(), _STEADY)
-        except TimeoutError:
-            return None
-        return place.bury()
+            return place.bury()
+        why = await place.dry_run(deployment)
     except StartFailedError as error:
         return error.reason, str(error)
     except OSError as error:
         return "FolderUnusable", f"{folder}: {error}"
+    else:
+        return ("ConfigRefused", why) if why else None
     finally:
         await _end(place)
 

@@ -61,8 +61,9 @@ class Watch:
             await asyncio.gather(*(self._alive(replica) for replica in self.pipeline.running if replica.ready))
         if self._is_time("disk", _DISK_EVERY, now):
             self._disk(deployment)
-        if self._is_time("scale", _SCALE_EVERY, now) and self.pipeline.desired is not None:
-            self._scale(self.pipeline.desired, now)
+        wanted = self.pipeline.desired
+        if wanted is not None and wanted.kind != "daemonSet" and self._is_time("scale", _SCALE_EVERY, now):
+            self._scale(wanted, now)
 
     def _is_time(self, what: str, every: float, now: float) -> bool:
         if now < self._next[what]:
@@ -90,7 +91,7 @@ class Watch:
         seen.over = seen.over + 1 if usage is not None and usage.memory > most else 0
         if usage is not None and seen.over >= 2:
             said = f"it used {usage.memory / 2**20:.0f} MiB of memory and may use {most / 2**20:.0f} MiB; allow it more"
-            _end(replica, ("MemoryLimit", said), replica.grace)
+            replica.give_up("MemoryLimit", said)
 
     async def _alive(self, replica: Replica) -> None:
         seen, child = self._seen[replica.number], replica.child
@@ -100,7 +101,7 @@ class Watch:
         seen.deaf += 1
         if seen.deaf >= _DEAF and child is replica.child and replica.ready:
             said = f"it has not answered for {seen.deaf * _LIVE_EVERY:.0f} s and is taken to hang"
-            _end(replica, ("NoAnswer", said), 5.0)
+            replica.give_up("NoAnswer", said)
 
     def _disk(self, deployment: Deployment) -> None:
         events = self.pipeline.events
@@ -160,19 +161,6 @@ def _listen(replica: Replica, seen: _Seen, now: float) -> None:
         seen.read = file.tell() - (len(said) - len(whole))
         for line in whole.decode(errors="replace").splitlines():
             seen.tally.read(line, now)
-
-
-def _end(replica: Replica, why: tuple[str, str], grace: float) -> None:
-    child = replica.child
-    if child is None or child.killed_for is not None:
-        return
-    child.killed_for = why
-    task = asyncio.get_running_loop().create_task(child.stop(grace))
-    _ENDING.add(task)
-    task.add_done_callback(_ENDING.discard)
-
-
-_ENDING: set[asyncio.Task[bool]] = set()
 
 
 def _size(folder: Path) -> int:
