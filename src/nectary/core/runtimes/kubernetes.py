@@ -4,7 +4,8 @@ Nothing is remembered that matters: what runs is read from the cluster at every 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from nectary import clock
@@ -165,7 +166,7 @@ class Kubernetes:
         known = {pod["metadata"]["uid"] for some in pods.values() for pod in some}
         self._last_words = {key: words for key, words in self._last_words.items() if key[0] in known}
 
-    def _report(self, pipeline_id: str, seen: Seen, reloading: Set[str]) -> Observed:
+    def _report(self, pipeline_id: str, seen: Seen, reloading: AbstractSet[str]) -> Observed:
         wanted = self._plans.get(pipeline_id)
         desired = (seen.workload or {}).get("spec", {}).get("replicas", 0)
         scaled = self._reached.get(pipeline_id, desired) != desired
