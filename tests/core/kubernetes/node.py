@@ -56,8 +56,9 @@ class Running:
             for line in out:
                 self._lines.append(f"{datetime.now(UTC).isoformat().replace('+00:00', 'Z')} {line}")
 
-    def log(self, lines: int) -> str:
-        return "".join(self._lines[-lines:])
+    def log(self, lines: int, since: int) -> str:
+        begin = (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
+        return "".join([line for line in self._lines if line >= begin][-lines:])
 
     def end(self) -> None:
         self.process.kill()
@@ -167,7 +168,8 @@ def playing(admin: httpx.Client, namespace: str, folder: Path, fluent_bit: str) 
         def do_GET(self) -> None:
             parts, asked = urlsplit(self.path).path.split("/"), parse_qs(urlsplit(self.path).query)
             running = node.pods.get(parts[3]) if parts[1] == "containerLogs" else None
-            body = running.log(int(asked["tailLines"][0])).encode() if running else b""
+            since = int(asked.get("sinceSeconds", ["86400"])[0])
+            body = running.log(int(asked["tailLines"][0]), since).encode() if running else b""
             self.send_response(200 if running else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -157,3 +157,25 @@ async def test_pods_that_do_not_reload_are_restarted(place: Place, node: Node) -
     before = template(place)
     await runtime.apply(changed)
     assert template(place) == before, "once is enough"
+
+
+async def test_a_destination_that_fails_is_told_of_a_running_pipeline_without_its_secrets(place: Place, node: Node) -> None:
+    runtime = await place.runtime()
+    failing = DUMMY.replace("samples: 3", "rate: 1").replace(
+        "name: stdout", "name: http\n      host: 127.0.0.1\n      port: 9\n      retry_limit: 9"
+    )
+    await runtime.apply(replace(RUNS, config=failing, environment={"NECTARY_SECRET_A": "127.0.0.1"}))
+    place.pod("deployments", "small", "small-a", {})
+    place.rolled_out("deployments", "small")
+
+    async def told() -> str:
+        report = (await runtime.observe())[RUNS.pipeline_id]
+        assert report.state in ("STARTING", "STARTED")
+        return next((event.message for event in report.events if event.reason == "OutputFails"), "")
+
+    said = await eventually(told)
+    assert said.startswith("pod small-a: output http.0: ")
+    assert "***" in said
+    assert "127.0.0.1" not in said
+    first = (await runtime.observe())[RUNS.pipeline_id].events
+    assert (await runtime.observe())[RUNS.pipeline_id].events == first, "it is told once"

@@ -418,3 +418,20 @@ async def test_a_cluster_that_does_not_answer_is_said_so(tmp_path_factory: pytes
 
 def replace_account(place: Place, file: Any) -> Place:
     return replace(place, account=file, opened=[])
+
+
+async def test_pods_meet_the_restricted_standard_unless_they_read_the_nodes_logs(place: Place) -> None:
+    needs_playing(place)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    headers = {"Content-Type": "application/merge-patch+json"}
+    change = {"metadata": {"labels": labels}}
+    path = f"/api/v1/namespaces/{place.namespace}"
+    assert (await asyncio.to_thread(place.admin.patch, path, json=change, headers=headers)).is_success
+    runtime = await place.runtime()
+    for deployment in (SMALL, FULL, STATEFUL):
+        await runtime.apply(deployment)
+    place.pod("deployments", "small", "small-1", {})
+    place.pod("deployments", "checkout", "checkout-1", {})
+    await runtime.apply(CLUSTER_LOGGING)
+    with pytest.raises(AssertionError, match="forbidden: violates PodSecurity"):
+        place.pod("daemonsets", CLUSTER_LOGGING.name, "logging-1", {})

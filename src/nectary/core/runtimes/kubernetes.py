@@ -24,6 +24,7 @@ from nectary.core.runtimes.events import hide
 from nectary.core.runtimes.happenings import Seen, addresses, concerns, crashing, observed
 from nectary.core.runtimes.hot_reloads import PATIENCE_SECONDS, HotReloads
 from nectary.core.runtimes.manifests import Plan, plan
+from nectary.core.runtimes.pod_complaints import PodComplaints
 from nectary.core.runtimes.pod_http import PodHttp
 from nectary.core.runtimes.secret_keep import SecretKeep
 from nectary.core.runtimes.upkeep import WORKLOADS, Key, Upkeep, belonging
@@ -44,6 +45,7 @@ class Kubernetes:
         self.keep = SecretKeep(cluster, settings.core_instance)
         self._http = PodHttp()
         self._upkeep = Upkeep(settings, cluster)
+        self._complaints = PodComplaints(cluster)
         self._reloads = HotReloads(self._http, patience)
         self._plans: dict[str, Plan] = {}
         self._planned: dict[str, tuple[object, ...]] = {}  # what each plan was made of
@@ -136,7 +138,8 @@ class Kubernetes:
             for pipeline_id in ill:
                 one = replace(seen[pipeline_id], warnings=[event for event in warnings if concerns(event, seen[pipeline_id])])
                 reports[pipeline_id] = self._report(pipeline_id, one, reloading)
-        return reports
+        await self._complaints.listen(pods, {id: one.deployment.environment.values() for id, one in self._plans.items()})
+        return {id: replace(report, events=(*report.events, *self._complaints.of(id))) for id, report in reports.items()}
 
     async def _seen(self, found: Mapping[Key, Object], pods: Sequence[Object]) -> Seen:
         words = {}
