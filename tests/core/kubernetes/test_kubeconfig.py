@@ -12,6 +12,9 @@ import yaml
 
 from nectary.core.runtimes import RuntimeUnavailableError, kubeconfig
 from nectary.core.runtimes.cluster import ApiError, Cluster
+from nectary.core.runtimes.cluster_settings import Settings
+from nectary.core.runtimes.kubernetes import Kubernetes
+from tests.core.kubernetes.pipelines import SMALL
 
 
 def written(folder: Path, user: dict[str, Any], **cluster: Any) -> str:
@@ -173,3 +176,23 @@ async def test_no_key_is_left_lying_about(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     kubeconfig.find(written(tmp_path, {"client-certificate-data": pem, "client-key-data": pem}, server="https://c"))
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+async def test_a_cluster_that_is_too_old_is_said_so(tmp_path: Path) -> None:
+    wire = Answers(httpx.Response(200, json={"gitVersion": "v1.29.9"}))
+    runtime = Kubernetes(Settings("north", "telemetry"), Cluster(kubeconfig.find(written(tmp_path, {})), transport=wire))
+    with pytest.raises(RuntimeUnavailableError, match=r"Kubernetes v1.29.9; pipelines need 1.30"):
+        await runtime.start()
+    await runtime.close(stop=False)
+
+
+async def test_a_fault_of_the_clusters_own_is_no_refusal_of_a_pipeline(tmp_path: Path) -> None:
+    """Nothing is there, then a ConfigMap is asked for and not found, and the cluster breaks at its making."""
+    nothing = [httpx.Response(200, json={"items": []}) for _ in range(8)]
+    missing = [httpx.Response(404, json={"reason": "NotFound", "message": "no"}) for _ in range(3)]
+    broken = httpx.Response(500, json={"reason": "InternalError", "message": "etcdserver: leader changed"})
+    wire = Answers(*nothing, *missing, broken)
+    runtime = Kubernetes(Settings("north", "telemetry"), Cluster(kubeconfig.find(written(tmp_path, {})), transport=wire))
+    with pytest.raises(RuntimeUnavailableError, match="leader changed"):
+        await runtime.apply(SMALL)
+    await runtime.close(stop=False)

@@ -201,6 +201,20 @@ async def test_somebody_elses_object_is_not_touched(place: Place) -> None:
     assert place.names("deployments") == []
 
 
+async def test_what_cannot_be_deployed_is_reported_of_the_version_that_cannot(place: Place) -> None:
+    needs_playing(place)
+    runtime = await place.runtime()
+    await runtime.apply(HTTP)
+    place.rolled_out("deployments", "small")
+    assert (await seen(runtime)).state == "STARTED"
+    await runtime.apply(replace(HTTP, config="pipeline: [\n", version="v2"))
+    report = await seen(runtime)
+    assert (report.state, report.version, report.ready) == ("FAILED", "v2", 1)
+    assert [event.reason for event in report.events] == ["ConfigInvalid"]
+    await runtime.apply(replace(HTTP, version="v1"))
+    assert ((await seen(runtime)).state, (await seen(runtime)).version) == ("STARTED", "v1")
+
+
 async def test_two_pipelines_of_one_name_do_not_take_turns(place: Place) -> None:
     runtime = await place.runtime()
     other = replace(HTTP, pipeline_id="c0000000-0000-0000-0000-0000000000ff")

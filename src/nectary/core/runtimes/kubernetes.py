@@ -4,6 +4,7 @@ Nothing is remembered that matters: what runs is read from the cluster at every 
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -31,6 +32,8 @@ from nectary.core.runtimes.upkeep import WORKLOADS, Key, Upkeep, belonging
 from nectary.log import logger
 
 _LAST_WORDS = 20
+_OLDEST = (1, 30)
+"""From here on a pod can wait before it ends without a shell in its image (the `sleep` of preStop)."""
 _MAIN = "fluent-bit"
 
 log = logger(__name__)
@@ -50,12 +53,17 @@ class Kubernetes:
         self._plans: dict[str, Plan] = {}
         self._planned: dict[str, tuple[object, ...]] = {}  # what each plan was made of
         self._refused: dict[str, tuple[Event, ...]] = {}
+        self._asked: dict[str, str] = {}  # the version last asked for, taken or not
         self._reached: dict[str, int] = {}  # the number of replicas that were all ready last
         self._last_words: dict[tuple[str, int], str] = {}
 
     async def start(self) -> None:
-        """Raises RuntimeUnavailableError when there is no cluster, or we have no rights in the namespace."""
+        """Raises RuntimeUnavailableError when there is no cluster, it is too old, or we have no rights in the namespace."""
         version = await self._cluster.version()
+        if (match := re.match(r"v?(\d+)\.(\d+)", version)) and (int(match[1]), int(match[2])) < _OLDEST:
+            raise RuntimeUnavailableError(
+                f"the cluster is Kubernetes {version}; pipelines need {_OLDEST[0]}.{_OLDEST[1]} or newer"
+            )
         try:
             await self.keep.read()
             await cluster_trials.clear(self._cluster, self._settings)
@@ -69,6 +77,7 @@ class Kubernetes:
     async def apply(self, deployment: Deployment) -> None:
         """What the cluster refuses is in what is observed; what ran before runs on."""
         pipeline_id = deployment.pipeline_id
+        self._asked[pipeline_id] = deployment.version
         try:
             wanted = self._plan(deployment)
         except CannotDeployError as error:
@@ -111,6 +120,7 @@ class Kubernetes:
         self._plans.pop(pipeline_id, None)
         self._planned.pop(pipeline_id, None)
         self._refused.pop(pipeline_id, None)
+        self._asked.pop(pipeline_id, None)
         self._reached.pop(pipeline_id, None)
         self._reloads.forget(pipeline_id)
         try:
@@ -175,6 +185,8 @@ class Kubernetes:
         scaled = self._reached.get(pipeline_id, desired) != desired
         refused = self._refused.get(pipeline_id, ())
         report = observed(seen, wanted, refused, namespace=self._settings.namespace, scaled=scaled)
+        if refused:
+            return replace(report, version=self._asked.get(pipeline_id, report.version))
         if report.state == "STARTED" and pipeline_id in reloading:
             return replace(report, state="STARTING", version="")
         if report.state == "STARTED" and report.ready >= report.replicas:
