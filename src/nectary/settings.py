@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     quota_fleet_files: Count = Field(0, description="Files of all fleets in a project; 0: no limit.")
     file_limit: Bytes = Field(1024 * 1024, description="Largest file of a fleet, pipeline or core instance, in bytes.")
     config_limit: Bytes = Field(1024 * 1024, description="Largest configuration of a pipeline, in bytes.")
-    trace_record_limit: int = Field(10_000, ge=1, description="Records kept of one trace session; further ones are dropped.")
+    trace_record_limit: int = Field(10_000, ge=1, description="Records of one trace session; with so many it is over.")
     keep_traces: Seconds = Field(24 * 3600, description="How long the records of an ended trace session are kept, in seconds.")
     secret_limit: Bytes = Field(64 * 1024, description="Largest secret of a pipeline or core instance, in bytes.")
 

@@ -33,8 +33,8 @@ _KEPT = re.compile(
     r"fluentbit_(?:(?P<kind>input|filter|output)_(?P<name>[a-z_]+_total)"
     r"|(?P<build>build)_(?P<info>info)|(?P<process>uptime|hot_reloaded_times|process_start_time_seconds))"
 )
-_SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)(?: [0-9]+)?")
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+_SAMPLE = re.compile(rf"([a-z_]+)(?:\{{((?:{_LABEL.pattern},?)*)\}})? (\S+)(?: [0-9]+)?")
 _ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
 
@@ -154,7 +154,7 @@ def read(text: str) -> Families:
         if match is None or not _KEPT.fullmatch(match[1]):
             continue
         try:
-            value = float(match[3])
+            value = float(match[5])
         except ValueError:
             continue
         labels = {
