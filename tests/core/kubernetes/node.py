@@ -4,6 +4,7 @@ Every pod gets an address of its own in 127.0.0.0/8. Logs are shown to the API s
 """
 
 import base64
+import contextlib
 import ssl
 import subprocess
 import threading
@@ -109,8 +110,25 @@ class Node:
             elif name not in self.pods:
                 self._take(pod)
             elif (code := self.pods[name].process.poll()) is not None:
-                ended = {"terminated": {"exitCode": code, "reason": "Error"}}
-                self._status(name, {"phase": "Failed", "containerStatuses": [_container(pod, ended, ready=False)]})
+                self._ended(pod, code)
+            elif not _is_ready(pod):
+                self._probe(pod)
+
+    def _ended(self, pod: Any, code: int) -> None:
+        ended = {"terminated": {"exitCode": code, "reason": "Error"}}
+        if pod["spec"]["restartPolicy"] == "Never":
+            self._status(pod, {"phase": "Failed"}, {"state": ended}, ready=False)
+            return
+        waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}}
+        self._status(pod, {"phase": "Running"}, {"state": waiting, "lastState": ended, "restartCount": 1}, ready=False)
+
+    def _probe(self, pod: Any) -> None:
+        """Ready is whose probe answers."""
+        probe = pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]
+        address = self.pods[pod["metadata"]["name"]].address
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"http://{address}:{probe['port']}{probe['path']}", trust_env=False).is_success:
+                self._status(pod, {"phase": "Running"}, {"state": {"running": {"startedAt": _now()}}}, ready=True)
 
     def _take(self, pod: Any) -> None:
         name = pod["metadata"]["name"]
@@ -124,13 +142,26 @@ class Node:
             assert self._admin.post(f"{self._pods}/{name}/binding", json=target).is_success
         address = "127." + ".".join(str(octet % 250 + 2) for octet in uuid4().bytes[:3])
         self.pods[name] = Running(self._folder, self._fluent_bit, address, pod, self._objects)
-        started = {"running": {"startedAt": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}}
-        ready = _container(pod, started, ready=True)
-        self._status(name, {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "containerStatuses": [ready]})
+        running = {
+            "phase": "Running",
+            "podIP": address,
+            "podIPs": [{"ip": address}],
+            "hostIP": "127.0.0.1",
+            "startTime": _now(),
+        }
+        self._status(pod, running, {"state": {"running": {"startedAt": _now()}}}, ready=False)
 
-    def _status(self, name: str, status: dict[str, Any]) -> None:
-        headers = {"Content-Type": "application/merge-patch+json"}
-        self._admin.patch(f"{self._pods}/{name}/status", json={"status": status}, headers=headers)
+    def _status(self, pod: Any, status: dict[str, Any], container: dict[str, Any], *, ready: bool) -> None:
+        usual = {"name": "fluent-bit", "image": pod["spec"]["containers"][0]["image"], "imageID": "", "restartCount": 0}
+        conditions = [
+            {"type": name, "status": str(ready), "lastTransitionTime": _now()}
+            for name in ("Ready", "ContainersReady")
+            if _is_ready(pod) != ready or not pod.get("status", {}).get("conditions")
+        ]
+        change = {**status, "containerStatuses": [{**usual, **container, "ready": ready}]}
+        headers = {"Content-Type": "application/strategic-merge-patch+json"}
+        body = {"status": change | ({"conditions": conditions} if conditions else {})}
+        self._admin.patch(f"{self._pods}/{pod['metadata']['name']}/status", json=body, headers=headers)
 
     def remount(self) -> None:
         """What a kubelet does within a minute of a change, and the container beside Fluent Bit then."""
@@ -154,9 +185,13 @@ class Node:
             running.end()
 
 
-def _container(pod: Any, state: dict[str, Any], *, ready: bool) -> dict[str, Any]:
-    image = pod["spec"]["containers"][0]["image"]
-    return {"name": "fluent-bit", "image": image, "imageID": "", "restartCount": 0, "ready": ready, "state": state}
+def _is_ready(pod: Any) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @contextmanager
@@ -184,6 +219,7 @@ def playing(admin: httpx.Client, namespace: str, folder: Path, fluent_bit: str) 
     made = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node.name}}
     assert admin.post("/api/v1/nodes", json=made).is_success
     status = {
+        "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": _now()}],
         "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": server.server_address[1]}},
     }
