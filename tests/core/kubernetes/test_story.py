@@ -341,6 +341,19 @@ async def test_who_the_core_instance_is_stays_in_a_secret(place: Place) -> None:
     assert len(made["managedFields"]) == 1 or not place.played
 
 
+async def test_a_deleted_identity_is_written_again_while_the_core_instance_lives(place: Place) -> None:
+    runtime = await place.runtime()
+    await runtime.apply(HTTP)
+    place.delete("secrets", "nectary-north")
+    await runtime.observe()
+    await runtime.apply(HTTP)
+    secret = place.get("secrets", "nectary-north")
+    assert await runtime.keep.read() == b'{"id": "a1", "project_id": "b1", "private_key": "key"}'
+    for plural, name in (("deployments", "small"), ("configmaps", "small"), ("services", "small-tcp9880")):
+        owners = [owner["uid"] for owner in place.get(plural, name)["metadata"]["ownerReferences"]]
+        assert owners == [secret["metadata"]["uid"]]
+
+
 async def test_another_ones_secret_is_not_taken_for_ours(place: Place) -> None:
     theirs = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "nectary-north"}}
     assert place.admin.post(place.path("secrets"), json=theirs).is_success

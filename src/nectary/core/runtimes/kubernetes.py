@@ -131,6 +131,7 @@ class Kubernetes:
     async def observe(self) -> Mapping[str, Observed]:
         """Every pipeline of which there is anything in the cluster, or that the cluster refused."""
         live = await self._upkeep.look()
+        await self.keep.mend({name: found for (kind, name), found in live.items() if kind == "Secret"})
         pods: dict[str, list[Object]] = {}
         for pod in await self._cluster.all_of("Pod", f"{selector_of(self._settings)},{COMPONENT}=pipeline"):
             pods.setdefault(pod["metadata"]["labels"].get(PIPELINE_ID, ""), []).append(pod)
