@@ -103,7 +103,8 @@ async def add(tx: WriteTx, caller: Caller, pipeline_id: UUID, new: NewTraceRecor
 
 
 async def take(tx: WriteTx, caller: Caller, pipeline_id: UUID, new: Sequence[NewTraceRecord], *, most: int) -> int:
-    """Add what Fluent Bit posted to the session that runs, up to `most` in a session; gives how many were taken."""
+    """Add what Fluent Bit posted to the session that runs; gives how many were taken. With `most` of them it is over: its core
+    instance sees so and switches the tap off, so that nothing goes on copying records that nobody keeps."""
     session = await trace_sessions.active_of(tx, caller, pipeline_id)
     held = (await tx.execute(select(func.count()).where(records.c.session_id == session.id))).scalar_one()
     taken = new[: max(most - held, 0)]
@@ -121,6 +122,8 @@ async def take(tx: WriteTx, caller: Caller, pipeline_id: UUID, new: Sequence[New
     ]
     if rows:
         await statements.written(tx, insert(records), rows)
+    if held + len(rows) >= most:
+        await trace_sessions.terminate(tx, caller, pipeline_id)
     return len(rows)
 
 
