@@ -16,7 +16,7 @@ from nectary.core.runtimes import Deployment, Observed, Port, procfs
 from nectary.core.runtimes.process import ProcessRuntime
 
 T = TypeVar("T")
-PATIENCE = 60.0
+PATIENCE = 90.0
 """Seconds until a wait is given up. Nothing passes or fails by how fast it is."""
 
 
@@ -130,7 +130,7 @@ def deployment(id: str, version: str, text: str, front: int, **others: Any) -> D
     return Deployment(id, f"name of {id}", version, text, ports=ports, **others)
 
 
-async def seen(runtime: ProcessRuntime, id: str, what: Callable[[Observed], bool]) -> Observed:
+async def seen(runtime: ProcessRuntime, id: str, what: Callable[[Observed], bool], patience: float = PATIENCE) -> Observed:
     """What is observed of a pipeline once it is like that."""
 
     async def look() -> Observed | None:
@@ -138,7 +138,7 @@ async def seen(runtime: ProcessRuntime, id: str, what: Callable[[Observed], bool
         return found if found is not None and what(found) else None
 
     try:
-        found = await until(look)
+        found = await until(look, patience)
     except AssertionError:
         raise AssertionError(f"{await runtime.observe()}\n{await runtime.logs(id, 30)}") from None
     assert found is not None

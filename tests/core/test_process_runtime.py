@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nectary.core.runtimes import File, Port, RuntimeUnavailableError, Scaling, procfs
+from nectary.core.runtimes import File, Port, Resources, Runtime, RuntimeUnavailableError, Scaling, procfs
 from nectary.core.runtimes import fluent_bit as program
 from nectary.core.runtimes.process import ProcessRuntime
 from tests.core.processes import (
@@ -26,21 +26,21 @@ from tests.core.processes import (
     until,
 )
 
-pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(300)]
 
 
 async def arrived(place: Sink, clients: list[Client]) -> None:
     """Everything that was taken comes out, once; of what broke off nobody knows."""
-    taken = sum(one.sent for one in clients)
-    unsure = set().union(*(one.unsure for one in clients))
+
+    def out() -> int:
+        unsure = set().union(*(one.unsure for one in clients))
+        return sum(1 for id in place.ids if id not in unsure)
 
     async def all_there() -> bool:
-        return sum(1 for id in place.ids if id not in unsure) >= taken
+        return out() >= sum(one.sent for one in clients)
 
-    try:
-        await until(all_there, 30)
-    finally:
-        assert sum(1 for id in place.ids if id not in unsure) == taken
+    await until(all_there)
+    assert out() == sum(one.sent for one in clients)
     assert place.doubled == []
 
 
@@ -100,18 +100,83 @@ async def test_three_replicas_and_back_under_load(tmp_path: Path, fluent_bit: st
         text = config(place.port)
         await running(here, deployment("p", "1", text, front))
         async with load(front, 6) as clients:
+            [first] = pids(tmp_path / "state")
             await running(here, deployment("p", "3", text, front, scaling=Scaling(replicas=3)), 3)
             assert len(pids(tmp_path / "state")) == 3
+            assert first in pids(tmp_path / "state"), "it went on as it was"
 
             async def all_work() -> bool:
                 counts = [await program.metrics(int(url.rpartition(":")[2])) for url in await here.http("p")]
                 return all(one and one["input"]["http.0"]["records"] > 0 for one in counts)
 
             await until(all_work)  # though no client opened a new connection
-            await running(here, deployment("p", "1", text, front))
+            found = await running(here, deployment("p", "1", text, front))
         await arrived(place, clients)
         assert not any(one.unsure for one in clients)
-        assert len(pids(tmp_path / "state")) == 1
+        assert pids(tmp_path / "state") == [first]
+        scaled = [event.message for event in found.events if event.reason == "Scaled"]
+        assert scaled == ["from 1 replica to 3 replicas", "from 3 replicas to 1 replica"]
+
+
+async def test_replicas_follow_the_load(tmp_path: Path, fluent_bit: str) -> None:
+    front, little = free_port(), Resources(cpu_request="1m")
+    async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
+        scaling = Scaling(minimum=1, maximum=2, cpu_percent=1)
+        text = config(place.port)
+        await running(here, deployment("p", "1", text, front, scaling=scaling, resources=little))
+        async with load(front) as clients:
+            await seen(here, "p", lambda it: it.ready == 2 and it.state == "STARTED", 120)
+        await arrived(place, clients)
+        assert not any(one.unsure for one in clients)
+
+
+async def test_a_stuck_output_does_not_hold_a_change_up_for_ever(tmp_path: Path, fluent_bit: str) -> None:
+    """Fluent Bit itself would wait without end (hot_reload.ensure_thread_safety), with its inputs shut."""
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
+        writer.close()
+
+    hole = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    front = free_port()
+    async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
+        await running(here, deployment("p", "1", config(hole.sockets[0].getsockname()[1]), front))
+        stuck = Client(front, 0)
+        await stuck.run(5)
+        await asyncio.sleep(1)  # they are under way to where no answer comes from
+        found = await running(here, deployment("p", "2", config(place.port), front, strategy="hotReload"))
+        words = {event.reason: event.message for event in found.events}
+        assert "outputs did not take what was left within 30 s" in words["ReloadFailed"]
+        assert "what it had in memory only is lost" in words["NotFlushed"]
+        client = Client(front, 1000)
+        await client.run(3)
+        await arrived(place, [client])
+    hole.close()
+
+
+async def test_what_fluent_bit_says_is_kept_short(tmp_path: Path, fluent_bit: str) -> None:
+    front = free_port()
+    async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
+        text = config(place.port) + "    - {name: stdout, match: '*'}\n"
+        await running(here, deployment("p", "1", text, front))
+        path = tmp_path / "state/pipelines/p/replicas/0/said.log"
+        with path.open("ab") as file:
+            file.write(b"[2026/11/24 02:30:00.0] [ info] much to say about nothing\n" * 100_000)
+
+        async def shortened() -> bool:
+            return path.stat().st_size < 1_000_000
+
+        await until(shortened)
+        client = Client(front, 0)
+        await client.run(3)
+        await arrived(place, [client])
+
+        async def goes_on() -> bool:
+            return '"mark"=>"1"' in await here.logs("p", 100)
+
+        await until(goes_on)
+        assert (tmp_path / "state/pipelines/p/replicas/0/said.older.log").stat().st_mode & 0o077 == 0
 
 
 async def test_a_killed_fluent_bit_is_back_and_others_are_untouched(tmp_path: Path, fluent_bit: str) -> None:
@@ -151,24 +216,29 @@ async def test_pipelines_serve_on_while_the_runtime_is_away_and_are_taken_over(t
         await first.start()
         await running(first, deployment("p", "1", config(place.port), front, scaling=wanted), 2)
         before = pids(tmp_path / "state")
-        async with load(front, 2) as clients:
-            await first.close(stop=False)
-            sent = sum(one.sent for one in clients)
+        sending = load(front, 2)
+        clients = await sending.__aenter__()
+        await first.close(stop=False)
+        sent = sum(one.sent for one in clients)
 
-            async def more() -> bool:
-                return sum(one.sent for one in clients) > sent + 100
+        async def more() -> bool:
+            return sum(one.sent for one in clients) > sent + 100
 
-            await until(more)
-            async with runtime(tmp_path / "state", fluent_bit) as second:
-                found = await seen(second, "p", lambda it: it.state == "STARTED")
-                assert found.version == "1"
-                await second.apply(deployment("p", "1", config(place.port), front, scaling=wanted))
-                await running(second, deployment("p", "1", config(place.port), front, scaling=wanted), 2)
-                assert pids(tmp_path / "state") == before
-                for one in clients:
-                    one.stopped = True
-                await arrived(place, clients)
+        await until(more)
+        async with runtime(tmp_path / "state", fluent_bit) as second:
+            found = await seen(second, "p", lambda it: it.state == "STARTED")
+            assert found.version == "1"
+            await running(second, deployment("p", "1", config(place.port), front, scaling=wanted), 2)
+            assert pids(tmp_path / "state") == before
+            await sending.__aexit__(None, None, None)
+            await arrived(place, clients)
         assert not any(one.unsure for one in clients)
+
+
+def test_it_is_a_runtime(tmp_path: Path) -> None:
+    here: Runtime = ProcessRuntime(tmp_path / "state")  # held against the protocol by the type checker
+    assert not (tmp_path / "state").exists(), "nothing happens before it is started"
+    assert here is not None
 
 
 async def test_two_runtimes_do_not_share_a_folder(tmp_path: Path, fluent_bit: str) -> None:

@@ -15,8 +15,9 @@ from nectary.core.runtimes.children import private_folder
 from nectary.core.runtimes.endpoints import fronts, reached, why_closed
 from nectary.core.runtimes.events import Events, hide
 from nectary.core.runtimes.front.caller import Front
-from nectary.core.runtimes.replica import START, Replica, StartFailedError
+from nectary.core.runtimes.replica import START, Replica, StartFailedError, print_of
 from nectary.core.runtimes.scaling import clamp
+from nectary.core.runtimes.tasks import end
 
 _log = log.logger(__name__)
 _DRAIN = 10.0
@@ -53,6 +54,7 @@ class Pipeline:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._scaled = False
+        self._prints: dict[str, str] = {}
 
     # What others ask.
 
@@ -67,6 +69,7 @@ class Pipeline:
         running = [number for number, one in self.replicas.items() if one.child is not None]
         self.count = max(running, default=0) + 1
         if self.desired is not None:
+            self.count = _allowed(self.desired, self.count)
             self._learn(self.desired)
 
     def ask_for(self, deployment: Deployment) -> None:
@@ -85,8 +88,10 @@ class Pipeline:
     def _learn(self, deployment: Deployment) -> None:
         self.home.names[self.id] = deployment.name
         self.events.secrets = tuple(deployment.environment.values())
-        # One for each machine, and this is one.
-        self.count = 1 if deployment.kind == "daemonSet" else clamp(deployment.scaling, self.count)
+        count = _allowed(deployment, self.count)
+        if self.current is not None:
+            self.scale_to(count)
+        self.count = count
         if deployment.sidecars:
             self.events.add("SidecarsLeftOut", "sidecars run on Kubernetes only; this pipeline runs without them here")
 
@@ -99,7 +104,7 @@ class Pipeline:
 
     def scale_to(self, count: int) -> None:
         if count != self.count:
-            self.events.add("Scaled", f"from {self.count} to {count} replicas", silence=0)
+            self.events.add("Scaled", f"from {_many(self.count)} to {_many(count)}", silence=0)
             self.count, self._scaled = count, True
             self.wake()
 
@@ -109,9 +114,7 @@ class Pipeline:
 
     def observed(self) -> Observed:
         ready = sum(1 for one in self.replicas.values() if one.ready and one.number < self.count)
-        versions = {one.version for one in self.running}
-        worked = "" if self.current is None else self.current.version
-        version = versions.pop() if len(versions) == 1 else worked
+        version = "" if self.current is None else self.current.version
         endpoints = (
             {}
             if self.desired is None or not ready
@@ -126,7 +129,7 @@ class Pipeline:
             return "FAILED"
         if self._closed or (ready == 0 and any(one.backoff.failures for one in self.replicas.values()) and self.count):
             return "FAILED"
-        settled = all(one.version == self.desired.version for one in self.running)
+        settled = all(one.runs == self._print(self.desired) for one in self.running)
         if ready < self.count or not settled or len(self.running) > self.count:
             return "SCALING" if self._scaled and ready and settled else "STARTING"
         # Only a turn that went through to its end says so: then the ports are open, too.
@@ -179,16 +182,16 @@ class Pipeline:
         await self._remove_extra(self.count)
         await self._route(target)
         here = [self.replicas[number] for number in range(self.count)]
-        if all(one.ready and one.version == target.version for one in here):
+        if all(one.ready and one.runs == self._print(target) for one in here):
             self._scaled = False
             self._keep_as_current(target)
 
     def _keep_as_current(self, target: Deployment) -> None:
         if target == self.current:
             return
-        if self.current is None or self.current.version != target.version:
-            many = f"{self.count} replicas" if self.count != 1 else "1 replica"
-            self.events.add("Started", f"Fluent Bit {self.home.program.version} runs it, {many}", silence=0)
+        if self.current is None or self._print(self.current) != self._print(target):
+            said = f"Fluent Bit {self.home.program.version} runs it, {_many(self.count)}"
+            self.events.add("Started", said, silence=0)
         try:
             remembered.keep(self.folder / _CURRENT, target)
         except OSError as error:
@@ -196,6 +199,11 @@ class Pipeline:
         self.current = target
         for one in self.replicas.values():
             one.tidy()
+
+    def _print(self, deployment: Deployment) -> str:
+        if deployment.version not in self._prints:
+            self._prints = {deployment.version: print_of(deployment), **dict(list(self._prints.items())[:3])}
+        return self._prints[deployment.version]
 
     def _target(self) -> Deployment | None:
         """What it should become: what is desired, or what worked before while that is refused."""
@@ -205,7 +213,7 @@ class Pipeline:
 
     def _is_change(self, target: Deployment) -> bool:
         """Whether something that works would be replaced by something new; going back needs no rehearsal."""
-        return target == self.desired and any(one.version != target.version for one in self.running)
+        return target == self.desired and any(one.runs != self._print(target) for one in self.running)
 
     async def _rehearsed(self, target: Deployment) -> bool:
         failure = await trial.rehearse(self.home.program, self.folder / "rehearsal", target)
@@ -227,7 +235,7 @@ class Pipeline:
         if replica.child is None:
             if replica.backoff.is_due(time.monotonic()):
                 await self._start(replica, target)
-        elif replica.version != target.version:
+        elif replica.runs != self._print(target):
             await self._change(replica, target)
         elif not replica.ready:
             replica.ready = await fluent_bit.answers(replica.http_port)
@@ -239,7 +247,7 @@ class Pipeline:
         try:
             await replica.start(target)
         except StartFailedError as error:
-            rolling = self.current is not None and self.current.version != target.version
+            rolling = self.current is not None and self._print(self.current) != self._print(target)
             if rolling:
                 self._refuse(target, error.reason, str(error))
                 self.wake()  # back to what worked
@@ -348,11 +356,8 @@ class Pipeline:
 
     async def rest(self) -> None:
         """Work at it no longer."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     async def stop(self) -> None:
         """End all its Fluent Bits, flushing."""
@@ -364,3 +369,12 @@ class Pipeline:
     def let_go(self) -> None:
         for one in self.replicas.values():
             one.let_go()
+
+
+def _allowed(deployment: Deployment, count: int) -> int:
+    # A DaemonSet has one for each machine, and this is one.
+    return 1 if deployment.kind == "daemonSet" else clamp(deployment.scaling, count)
+
+
+def _many(count: int) -> str:
+    return "1 replica" if count == 1 else f"{count} replicas"

@@ -14,6 +14,7 @@ from nectary.core.runtimes import Deployment, Observed, RuntimeUnavailableError,
 from nectary.core.runtimes.children import private_folder
 from nectary.core.runtimes.front.caller import Front
 from nectary.core.runtimes.pipeline import Home, Pipeline
+from nectary.core.runtimes.tasks import end
 from nectary.core.runtimes.watching import EVERY, Watch
 
 _log = log.logger(__name__)
@@ -138,9 +139,7 @@ class ProcessRuntime:
 
     async def close(self, *, stop: bool) -> None:
         for task in self._tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
         self._tasks = []
         for pipeline in self._pipelines.values():
             await pipeline.rest()

@@ -102,6 +102,16 @@ def digest(environment: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(environment), sort_keys=True).encode()).hexdigest()
 
 
+def print_of(deployment: Deployment) -> str:
+    """What a Fluent Bit would notice of a deployment: a replica more, another name or port do not concern it."""
+    seen = hashlib.sha256(
+        f"{deployment.config}\0{digest(deployment.environment)}\0{deployment.resources.memory_limit}".encode()
+    )
+    for file in sorted(deployment.files, key=lambda one: one.name):
+        seen.update(f"\0{file.name}\0{len(file.contents)}\0".encode() + file.contents)
+    return seen.hexdigest()
+
+
 class Replica:
     """The place of one Fluent Bit of a pipeline. `on_end` is called when it ends without being asked to."""
 
@@ -122,8 +132,9 @@ class Replica:
         self._ending: asyncio.Task[bool] | None = None
 
     @property
-    def version(self) -> str:
-        return "" if self.child is None else str(self.child.record.facts.get("version", ""))
+    def runs(self) -> str:
+        """The print of what it runs."""
+        return "" if self.child is None else str(self.child.record.facts.get("print", ""))
 
     @property
     def http_port(self) -> int:
@@ -209,7 +220,7 @@ class Replica:
         """Write everything down. `kept`: ports that a running child has already, and `("http", 0)`."""
         children.private_folder(self.folder)
         children.private_folder(self.folder / "storage")
-        name = f"files-{hashlib.sha256(deployment.version.encode()).hexdigest()[:16]}"
+        name = f"files-{print_of(deployment)[:16]}"
         put_files(self.folder / name, tuple(deployment.files))
         ports = Ports(kept)
         http = ports.take("http", 0) if ("http", 0) in kept else ports.take("tcp")
@@ -223,7 +234,7 @@ class Replica:
         _point(self.folder / "files", name)
         children.write_private(self.folder / _CONFIG, rendered.text.encode())
         facts = {
-            "version": deployment.version, "http": http, "grace": rendered.grace,
+            "print": print_of(deployment), "http": http, "grace": rendered.grace,
             "sockets": [asdict(one) for one in rendered.sockets], "environment": digest(deployment.environment),
         }  # fmt: skip
         return Prepared(self.folder / _CONFIG, env, facts)
@@ -270,7 +281,7 @@ class Replica:
             )
         except OSError as error:
             return f"{self.folder}: {error}"
-        child.note({**known, "version": f"{known['version']} > {deployment.version}"})  # neither, should we die meanwhile
+        child.note({**known, "print": f"{known['print']} > {print_of(deployment)}"})  # neither, should we die meanwhile
         mark = self.said_length()
         why, runs_on = await self._ask_for_reload(child, before, mark)
         if not why:
@@ -316,7 +327,7 @@ class Replica:
         return await child.stop(_FLUSH + float(facts.get("grace", 5)))
 
     def tidy(self) -> None:
-        """Remove files of versions that run no more."""
+        """Remove files that no longer belong to what runs."""
         with suppress(OSError):
             used = str((self.folder / "files").readlink())
             for path in self.folder.glob("files-*"):

@@ -42,6 +42,7 @@ def decide(scaling: Scaling, current: int, use: Use, history: History, now: floa
     """How many there should be now. Keeps the history."""
     if scaling.maximum <= 0:
         return clamp(scaling, current)
+    current = clamp(scaling, current)
     history.counts.append((now, current))
     _forget(history.counts, now, 3600.0)
     wanted = clamp(scaling, _recommended(scaling, current, use))
@@ -53,7 +54,7 @@ def decide(scaling: Scaling, current: int, use: Use, history: History, now: floa
         return min(wanted, max(current, _most(scaling.up, current, history, now)))
     if wanted < current:
         return max(wanted, min(current, _least(scaling.down, current, history, now)))
-    return clamp(scaling, current)
+    return current
 
 
 def _recommended(scaling: Scaling, current: int, use: Use) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from nectary import log
 from nectary.core.runtimes import RuntimeUnavailableError, children
 from nectary.core.runtimes.front.__main__ import PROTOCOL, near
+from nectary.core.runtimes.tasks import end
 
 _log = log.logger(__name__)
 _START = 15.0
@@ -169,10 +170,7 @@ class Front:
             self._waiting.pop(number, None)
 
     async def _drop(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reading
+        await end(self._reading)
         if self._writer is not None:
             self._writer.close()
         self._writer = self._reading = None

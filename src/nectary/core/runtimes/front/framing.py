@@ -78,7 +78,7 @@ class Lines:
         if stop and (end := data.find(b"\n")) >= 0:
             self.settled = True
             return end + 1
-        self.settled = data.endswith(b"\n")
+        self.settled = data.endswith(b"\n") if data else self.settled
         return len(data)
 
     def answered(self, data: bytes) -> None:

@@ -95,6 +95,7 @@ class Conversation(asyncio.Protocol):
         moved = self._leaving
         self.server, self._moving, self._leaving = None, False, False
         self._release()
+        self._resume("slow")
         if self.client is None or self.client.is_closing():
             return
         if moved or whole:
