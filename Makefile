@@ -10,9 +10,9 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 help:
 	@echo "run      install what is needed and serve API and console on 127.0.0.1:5000"
 	@echo "test     run every test (SQLite, and PostgreSQL where its programs are found)"
-	@echo "contract run the vendor's contract test with as many examples as the vendor (minutes)"
+	@echo "contract run the vendor's contract test with as many examples as the vendor, then strictly with 200 (an hour)"
 	@echo "crash    kill -9 the server two hundred times while it writes (minutes)"
-	@echo "fuzz     throw changed configurations at the engine for SECONDS (600)"
+	@echo "fuzz     throw changed configurations at the engine for SECONDS (600), and EXAMPLES (1000) at each operation"
 	@echo "check    lint, types, import layers"
 	@echo "fmt      format and sort imports"
 	@echo "docs     write the documents that come from the code: OpenAPI, permissions, compatibility"
@@ -34,13 +34,14 @@ test: $(VENV)/.synced
 	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 contract: $(VENV)/.synced
-	CONTRACT_EXAMPLES=100 $(BIN)/pytest -rP tests/contract/test_vendor.py $(ARGS)
+	CONTRACT_EXAMPLES=100 CONTRACT_STRICT_EXAMPLES=200 CONTRACT_PARTS=8 $(BIN)/pytest -rP tests/contract/test_vendor.py $(ARGS)
 
 crash: $(VENV)/.synced
 	CRASH_ROUNDS=200 $(BIN)/pytest -rP tests/test_crash.py $(ARGS)
 
 fuzz: $(VENV)/.synced
 	$(BIN)/python -m benchmarks.fuzz_config --seconds $(or $(SECONDS),600) $(ARGS)
+	DESCRIBED_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/pytest -rP tests/contract/test_described.py
 
 check: $(VENV)/.synced
 	$(BIN)/ruff check

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import config_engine, load, servers
+from benchmarks import config_engine, core_instance, load, servers
 from benchmarks.servers import Running
 
 BODY = Path(__file__).parents[1] / "tests/captures/metrics/agent_first.msgpack"
@@ -72,6 +72,7 @@ def main() -> None:
     print(f"{'(d) memory at rest':<44} {at_rest:5.0f} MB  aim <= 150; {loaded:.0f} MB after the above")
     print("(e) reading and checking a configuration, to the whole `fluent-bit --dry-run`   aim <= 1")
     config_engine.main()
+    core_instance.main()
 
 
 main()

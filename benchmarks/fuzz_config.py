@@ -16,14 +16,20 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from nectary.fluentbit import convert, diff, edit, formats, graph, meaning, ports, references, targets
+from nectary.fluentbit import convert, diff, edit, findings, formats, graph, meaning, ports, references, side_files, targets
 from nectary.fluentbit.document import ConfigError, Document, Format, Kind, Limits
+from nectary.fluentbit.schema import load
+from nectary.fluentbit.validate import check
 
 FORMATS = tuple(Format)
+KNOWN = load()
 SLOW = 5.0
 """Seconds one input may take, tracing included."""
 
 SEEDS = [
+    b"[SERVICE]\n  parsers_file p.conf\n  streams_file s.yaml\n  plugins_file o.conf\n[OUTPUT]\n  name es\n  upstream u.yaml\n",
+    b"service: {parsers_file: p.conf}\nparsers: [{name: x}]\nstream_processor: [{name: t, exec: q}]\nplugins: [/a.so]\n",
+    b"upstream_servers: [{name: u, nodes: [{host: h}]}]\npipeline: {outputs: [{name: forward, upstream: main}]}\n",
     b"[SERVICE]\n    flush 1\n[INPUT]\n    name dummy\n    tag a.b\n    dummy {}\n[OUTPUT]\n    name stdout\n    match *\n",
     b"@SET A=b\n@INCLUDE x.conf\n# c\n[IN]\n\tname ${A:-c}\n\t[My Group]\n\t\tk v\n[PARSER]\n\tname p\n",
     b'[MULTILINE_PARSER]\n  name m\n  rule "start_state" "/a/" "b"\n[UPSTREAM]\n  name u\n[NODE]\n  host h\n[X]\n  y z\n',
@@ -33,7 +39,14 @@ SEEDS = [
     b'{"service": {"flush": 1.50}, "pipeline": {"inputs": [{"name": "tcp", "port": "${P:-1}", "routes": {"logs": []}}]}}',
     b"multiline_parsers: [{name: m, rules: [{state: a, regex: b}]}]\nupstream_servers: [{name: u, nodes: [{host: h}]}]\n",
 ]
+SIDE_FILES = {
+    "p.conf": b'# p\n[PARSER]\n  name a\n  format json\n[MULTILINE_PARSER]\n  name m\n  rule "a" "/b/" "c"\n',
+    "s.yaml": b"stream_processor: [{name: a, exec: b}]\nservice: {flush: 1}\n",
+    "u.yaml": b"upstream_servers: [{name: u, nodes: [{name: a, host: h, port: 1}]}]\n",
+    "o.conf": b"[PLUGINS]\n    path /x.so\n    path y.so\n",
+}
 WORDS = [
+    *(b"parsers_file", b"streams_file", b"plugins_file", b"upstream", *(name.encode() for name in SIDE_FILES), b"main"),
     *(sign.encode() for sign in "\n\t {}[],'\"#\\\0é\u2028\ufeff"),
     *(b"\r\n", b"    ", b"  ", b": ", b"- ", b" #", b"|\n", b">\n", b"&a ", b"*a", b"!!str ", b"? ", b"---\n", b"..."),
     *(b"\xff\xfe", b"\\u0041", b"\\ud83d\\ude42", b"\\x00", b"[INPUT]\n", b"[OUTPUT]", b"@SET A=b\n", b"@INCLUDE "),
@@ -49,10 +62,13 @@ def one_input(data: bytes) -> None:
         return
     written_in, data = FORMATS[data[0] % len(FORMATS)], data[1:]
     files = {"a.yaml": b"service: {flush: 1}\n", "x.conf": b"[FILTER]\n name x\n"}
+    limits = Limits(bytes=100_000)
+    found = check(
+        data, written_in, schema=KNOWN, file="main", read=files.get, glob=lambda _: ["a.yaml"], fleet=True, limits=limits
+    )
+    findings.as_report(found, {"main": data.decode("utf-8", "replace")})
     try:
-        document = formats.parse(
-            data, "main", written_in, read=files.get, glob=lambda _: ["a.yaml"], limits=Limits(bytes=100_000)
-        )
+        document = formats.parse(data, "main", written_in, read=files.get, glob=lambda _: ["a.yaml"], limits=limits)
     except ConfigError:
         return
     source = document.sources[0]
@@ -71,6 +87,18 @@ def _convert(document: Document) -> None:
         if result.lossless:
             assert meaning.same(document, result.document), f"converting to {to} changed the meaning"
             assert not diff.diff(document, result.document), f"converting to {to} left a difference"
+        _convert_with_files(document, to)
+
+
+def _convert_with_files(document: Document, to: Format) -> None:
+    parsed = {name: formats.parse(text, name) for name, text in SIDE_FILES.items()}
+    made = side_files.convert_all(document, to, parsed.get)
+    assert len(dict(made.files)) == len(made.files), "two files of one name"
+    if made.lossless and to is not document.format:
+        new = {name: one.document for name, one in made.files}
+        main = made.files[0][1].document
+        before, after = side_files.whole(document, parsed.get), side_files.whole(main, new.get)
+        assert meaning.same(before, after), f"converting all files to {to} changed the meaning"
 
 
 def _edit(document: Document, data: bytes) -> None:

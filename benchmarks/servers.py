@@ -31,7 +31,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until_healthy(port: int, *, within: float = 30.0) -> None:
+def wait_until_healthy(port: int, *, within: float = 120.0) -> None:
     end = time.monotonic() + within
     while time.monotonic() < end:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:

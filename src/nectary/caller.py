@@ -45,6 +45,7 @@ class Caller:
     permissions: frozenset[str] = frozenset()
     roles: frozenset[str] = field(default=frozenset())
     person: Person | None = None
+    one_host: bool = False  # a project token that was made for one host of a fleet
 
     def may(self, permission: str) -> bool:
         return not self.permissions or permission in self.permissions

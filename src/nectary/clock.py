@@ -16,6 +16,11 @@ def seconds() -> float:
     return now().timestamp()
 
 
+def moment(seconds: float) -> datetime:
+    """The moment so many seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 @contextmanager
 def moved(by: timedelta) -> Iterator[None]:
     """Let the given time pass at once, inside the block."""

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import nectary
 from nectary import agent_api, api, log
 from nectary.agent_api.described import OPERATIONS
+from nectary.agent_api.fleet_config import CONFIG_ROUTE, is_poll
 from nectary.agent_api.metrics import METRICS_ROUTE
 from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
@@ -33,6 +34,7 @@ from nectary.edge.middleware import Around
 from nectary.errors import Refusal, Unstartable
 from nectary.first_start import Introduction, default_token, introduce
 from nectary.loops import LOOPS
+from nectary.loops import fleets as fleets_loop
 from nectary.loops import metrics as metrics_loop
 from nectary.loops.supervisor import Supervisor
 from nectary.metrics.buffer import Buffer
@@ -70,7 +72,7 @@ def make_app(context: Context) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=context.settings.allowed_origins,
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "X-Project-Token"],
         expose_headers=["Link"],
     )
@@ -78,13 +80,16 @@ def make_app(context: Context) -> FastAPI:
 
 
 def make_asgi(app: FastAPI, context: Context) -> ASGIApp:
-    """What is served: the application, with a short cut to the path that agents take most."""
+    """What is served: the application, with a short cut to the two paths that agents take most."""
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if scope["method"] == "POST" and path.startswith("/v1/agents/") and path.endswith("/metrics") and path.count("/") == 4:
             scope["app"], scope["route"] = app, METRICS_ROUTE
             await METRICS_ROUTE.app(scope, receive, send)
+        elif scope["method"] == "GET" and path.startswith("/v1/fleets/") and path.endswith("/config") and is_poll(scope):
+            scope["app"], scope["route"] = app, CONFIG_ROUTE
+            await CONFIG_ROUTE.app(scope, receive, send)
         else:
             await app(scope, receive, send)
 
@@ -131,6 +136,7 @@ async def _serve(settings: Settings) -> None:
         await serving
         await supervisor.stop()
         await metrics_loop.write(context)
+        await fleets_loop.note_polls(context)
     _log.info("stopped")
 
 

@@ -5,6 +5,7 @@ where it had one), the TOML file named by `--config` or `NECTARY_CONFIG`, the de
 """
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
         validation_alias=_also("ALLOWED_ORIGINS"),
         description="Browser origins, comma-separated, that may call the API and be redirected to.",
     )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="Networks (CIDR), comma-separated, whose X-Forwarded-For says where an agent's requests come from."
+    )
     body_limit: Bytes = Field(10 * 1024 * 1024, description="Largest request body, in bytes; larger is 413.")
 
     # The first start
@@ -75,6 +79,9 @@ class Settings(BaseSettings):
     # Agents and metrics
     agent_silent_after: Seconds = Field(75, description="Seconds without a sign of life after which an agent is unhealthy.")
     fleet_config_cache: Bytes = Field(64 * 1024 * 1024, description="Bytes of fleet configs and files kept in memory.")
+    schemas: Path | None = Field(
+        None, description="Folder of schemas learned by `nectary schema learn`; fleets are checked for those versions, too."
+    )
     metrics_buffer: int = Field(100_000, ge=1, description="Posts held before they are written; when full, agents get 503.")
     keep_raw: Seconds = Field(2 * 3600, description="How long samples are kept as they came, in seconds.")
     keep_1m: Seconds = Field(24 * 3600, description="How long one sample a minute is kept, in seconds.")
@@ -119,6 +126,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
         return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("database_url")
     @classmethod

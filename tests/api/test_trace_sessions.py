@@ -96,6 +96,7 @@ async def test_records_are_added_one_by_one_and_listed(world: World) -> None:
         ("trace_id", 7, "invalid trace record"),
         ("start_time", "soon", "invalid trace record"),
         ("records", [1], "invalid trace record"),
+        ("records", [{"timestamp": 1}], "invalid trace record"),
     ):
         await world.machine.refused("POST", f"{active}/records", 422, error, json={**record, field: value})
     stranger, _ = await world.stranger()

@@ -1,10 +1,13 @@
 """Asks a running server, with valid credentials, for what the published contract describes, and tells where answers differ.
 
 Run by test_vendor.py with the vendor's tool's own Python, never imported. Reads an order from standard input:
-{spec, url, operations, headers, ids, requests, examples}; prints {statuses, differences, faults} as JSON.
+{spec, url, operations, headers, requests, examples}; prints {statuses, differences, faults} as JSON. `operations` stand in the
+order they are asked in; `requests` has for each some that should succeed, [{places, query, body}]; their places, the values
+in its path by position, serve for what the tool makes up too.
 """
 
 import json
+import re
 import sys
 from collections import Counter, defaultdict
 from typing import Any
@@ -35,14 +38,15 @@ class Run:
             base_url=self.order["url"],
             generation_config=schemathesis.GenerationConfig(with_security_parameters=False),
         )
-        found = [result.ok() for result in schema.get_all_operations()]
-        wanted = [operation for operation in found if operation.definition.raw["operationId"] in self.order["operations"]]
-        for operation in sorted(wanted, key=_lateness):
-            self.operation(operation)
+        found = {one.definition.raw["operationId"]: one for one in (result.ok() for result in schema.get_all_operations())}
+        for name in self.order["operations"]:
+            self.operation(found[name])
 
     def operation(self, operation: Any) -> None:
         name = operation.definition.raw["operationId"]
-        made = list(self.order["requests"].get(name, []))
+        made = list(self.order["requests"][name])
+        places = made[0]["places"]
+        parameters = re.findall(r"{(\w+)}", operation.path)
         once = operation.method.upper() == "DELETE"
 
         @hypothesis.settings(
@@ -55,11 +59,10 @@ class Run:
         @hypothesis.seed(1)
         @hypothesis.given(case=operation.as_strategy())
         def ask(case: Any) -> None:
-            for parameter in case.path_parameters or {}:
-                if parameter in self.order["ids"]:
-                    case.path_parameters[parameter] = self.order["ids"][parameter]
-            if made:  # first requests that should succeed, then the tool's own
-                given = made.pop(0)
+            given = made.pop(0) if made else None  # first requests that should succeed, then the tool's own
+            if parameters:
+                case.path_parameters = dict(zip(parameters, given["places"] if given else places, strict=True))
+            if given:
                 case.query = {**(case.query or {}), **given["query"]}
                 if given["body"] is not None:
                     case.body, case.media_type = given["body"], "application/json"
@@ -104,12 +107,6 @@ class Run:
             answer = case.call(headers=headers, timeout=_TIMEOUT)
             if answer.status_code != 401:
                 self.faults.append(f"{name}: {answer.status_code} with {headers or 'no credentials'}")
-
-
-def _lateness(operation: Any) -> tuple[bool, bool, bool]:
-    """Deletions last, those of many at once after the others, and the project's own at the very end."""
-    in_project, itself = operation.path.startswith("/v1/projects/"), operation.path.endswith("projects/{projectID}")
-    return operation.method.upper() == "DELETE", in_project, itself
 
 
 def main() -> None:

@@ -90,6 +90,8 @@ def test_every_kind_of_section_is_read() -> None:
         ("pipeline: {inputs: [{name: x, a: [[b]]}]}\n", ("bad_structure", 1, 35)),
         ("pipeline: {inputs: [{name: x, processors: {profiles: []}}]}\n", ("bad_structure", 1, 44)),
         ("env: {A: {b: c}}\n", ("bad_structure", 1, 10)),
+        ("upstream_servers:\n  - name: u\n    nodes: x\n", ("bad_structure", 3, 12)),
+        ("multiline_parsers:\n  - name: m\n    rules:\n", ("bad_structure", 3, 5)),
         ("service: {a: 1}\nService: {b: 1}\n", ("duplicate_service", 2, 1)),
         ('a: {b: "x\\0y"}\n', ("nul_byte", 1, 8)),
         ("a: {b: *x}\n", ("bad_structure", 1, 8)),

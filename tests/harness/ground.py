@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from httpx import Response
-from sqlalchemy import Table, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Table, func, literal, select, union_all
 
 from nectary.caller import PERMISSIONS, Kind
 from nectary.db import tables
@@ -50,6 +50,7 @@ class Ground:
     shown: dict[Kind, str] = field(default_factory=dict)  # kind -> the value of its header
     refusals: dict[str, str] = field(default_factory=dict)  # operation -> what it last said, for those that look into it
     agent_id: str = ""  # whose token is shown
+    core_instance_id: str = ""  # and whose
     _made: dict[str, frozenset[str]] = field(default_factory=dict)  # operation -> the tables that it filled
 
     # -- Making ----------------------------------------------------------------------------------------------------------
@@ -62,6 +63,10 @@ class Ground:
             await self.member(["read:*"])
         if (await self.known())("agents") != self.agent_id or not self.agent_id:
             await self._register()
+        if not await self._there(tables.core_instances, self.core_instance_id):
+            await self._new_core_instance()
+        if tables.rollouts.name not in await self._kinds_of_things():
+            await self._roll_out()
         before: frozenset[str] | None = None
         while before != (now := await self._kinds_of_things()):
             before = now
@@ -82,6 +87,20 @@ class Ground:
     async def _register(self) -> None:
         made = await self.client(Kind.PROJECT_TOKEN).ask("POST", "/v1/agents", 201, content=agent_asks.report())
         self.agent_id, self.shown[Kind.AGENT] = made["id"], made["token"]
+
+    async def _new_core_instance(self) -> None:
+        made = await self.client(Kind.PROJECT_TOKEN).ask("POST", "/v1/aggregators", 201, json={})
+        self.core_instance_id, self.shown[Kind.CORE_INSTANCE] = made["id"], made["token"]
+
+    async def _roll_out(self) -> None:
+        """A rollout that has ended, of a fleet of its own: an open one would be in the way of every other change of it."""
+        client = self.client(Kind.PROJECT_TOKEN)
+        new = {"name": f"rolled-{next(_numbers)}", "rawConfig": bodies.CONFIG}
+        fleet = await client.ask("POST", f"/v1/projects/{self.project_id}/fleets", 201, json=new)
+        change = {"rawConfig": bodies.CONFIG + "# more\n", "rollout": {"stages": "100%"}}
+        await client.ask("PATCH", f"/v1/fleets/{fleet['id']}", 200, json=change)
+        [rollout] = await client.ask("GET", f"/v1/fleets/{fleet['id']}/rollouts", 200)
+        await client.ask("POST", f"/v1/rollouts/{rollout['id']}/cancel", 200, json={})
 
     async def _try(self, operation: Operation) -> None:
         """Ask for it in the ways that may work, unless it makes what is there already, or needs what is not."""
@@ -150,16 +169,19 @@ class Ground:
 
     def path(self, operation: Operation, known: bodies.Known) -> str:
         path = operation.path
-        for name in operation.parameters:
-            table = table_of(operation, name)
-            if table is None:
-                id = self._word(operation, name, known)
-            else:
-                found = known(table.name)
-                assert found is not None, f"{operation}: there is no row of {table.name}; asked {self.refusals}"
-                id = found
+        for name, id in self.places(operation, known).items():
             path = path.replace(f"{{{name}}}", id)
         return path
+
+    def places(self, operation: Operation, known: bodies.Known) -> dict[str, str]:
+        """What stands for each name in its path."""
+        found = {}
+        for name in operation.parameters:
+            table = table_of(operation, name)
+            id = self._word(operation, name, known) if table is None else known(table.name)
+            assert id is not None, f"{operation}: there is no row of {table}; asked {self.refusals}"
+            found[name] = id
+        return found
 
     def _word(self, operation: Operation, parameter: str, known: bodies.Known) -> str:
         """What stands in a path where no row is named: a word of its schema, or what the agents' routes are ahead of."""
@@ -179,6 +201,14 @@ class Ground:
                 given[name] = known(name) or bodies.example(schema, operation.schemas, known, name=name)
         return {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
 
+    def _first(self, table: Table) -> list[ColumnElement[bool]]:
+        """What comes before newer rows: things of the core instance whose token is shown, and what is not the system's own."""
+        others: list[ColumnElement[bool]] = [table.c.internal.isnot(None)] if "internal" in table.c else []
+        column = table.c.id if table is tables.core_instances else table.c.get("core_instance_id")
+        if column is not None and self.core_instance_id:
+            others.insert(0, column != UUID(self.core_instance_id))
+        return others
+
     async def known(self) -> bodies.Known:
         """The newest row of every table, by the table's name or by a name such as `agentID`."""
         newest: dict[str, str] = {"projects": self.project_id}
@@ -186,8 +216,7 @@ class Ground:
             for table in tables.metadata.tables.values():
                 if "project_id" in table.c and "id" in table.c and "created_at" in table.c:
                     query = select(table.c.id).where(table.c.project_id == UUID(self.project_id))
-                    made_by_us = [table.c.internal.isnot(None)] if "internal" in table.c else []  # those come last
-                    row = (await tx.execute(query.order_by(*made_by_us, table.c.created_at.desc()).limit(1))).first()
+                    row = (await tx.execute(query.order_by(*self._first(table), table.c.created_at.desc()).limit(1))).first()
                     if row is not None:
                         newest[table.name] = str(row.id)
 

@@ -36,6 +36,26 @@ def programs() -> tuple[str, str] | None:
     return (api, etcd) if api and etcd else None
 
 
+def controllers() -> str | None:
+    """kube-controller-manager, if it is there, too."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), os.environ.get("KUBEBUILDER_ASSETS", ""), _USUAL])
+    return shutil.which("kube-controller-manager", path=path)
+
+
+@contextmanager
+def controlled(api: Api, program: str, folder: Path) -> Iterator[None]:
+    """Kubernetes' own controllers at work, for the length of a block."""
+    command = [program, f"--kubeconfig={api.kubeconfig}", "--leader-elect=false", "--secure-port=0", "--v=0"]
+    command += [f"--service-account-private-key-file={folder}/accounts.key", "--horizontal-pod-autoscaler-sync-period=2s"]
+    with (folder / "controllers.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait(30)
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[Api]:
     """Run both for a while, with everything they keep in a folder."""

@@ -51,8 +51,8 @@ class Served:
 
 
 def start(folder: Path, **settings: str) -> Served:
-    """Start on the data in `folder`, and wait until it answers."""
-    port = free_port()
+    """Start on the data in `folder`, on a free port unless NECTARY_PORT says which, and wait until it answers."""
+    port = int(settings.get("NECTARY_PORT") or free_port())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NECTARY_")}
     environment |= {
         "NECTARY_HOST": "127.0.0.1",

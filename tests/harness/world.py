@@ -86,18 +86,23 @@ class World:
             }
 
 
-async def open_world(settings: Settings) -> World:
-    database = Database(settings.database)
-    context = make_context(settings, database)
+def strange_world(settings: Settings) -> World:
+    """A server on a database that others use already; who asks it must bring credentials."""
+    context = make_context(settings, Database(settings.database))
     app = make_app(context)
     transport = httpx.ASGITransport(make_asgi(app, context), raise_app_exceptions=False)
     anyone = Http(transport=transport, base_url="http://127.0.0.1:5000")
-    async with database.write() as tx:
+    return World(context, app, anyone, anyone, anyone, "", "")
+
+
+async def open_world(settings: Settings) -> World:
+    world = strange_world(settings)
+    async with world.context.database.write() as tx:
         project = (await tx.execute(select(tables.projects))).one()
         token = tokens.text_of((await tx.execute(select(tables.tokens))).one())
         admin = (await tx.execute(select(tables.users))).one()
         bearer, _ = await sessions.open_session(tx, UUID(str(admin.id)), _WEEK)
-    world = World(context, app, anyone, anyone, anyone, str(project.id), token)
+    world.project_id, world.token = str(project.id), token
     world.admin = world.http(Authorization=f"Bearer {bearer}")
     world.machine = world.token_of(token)
     return world

@@ -96,6 +96,56 @@ async def _delete_template(ground: Ground) -> tuple[Asked, Http]:
     return Asked(asked.path, {}), http
 
 
+_CONFIG = "[INPUT]\n    name dummy\n[OUTPUT]\n    name null\n    match *\n"
+
+
+async def _fleet(ground: Ground) -> str:
+    body = {"name": f"fleet-{next(_numbers)}", "rawConfig": _CONFIG}
+    return f"/v1/fleets/{await _made(ground, f'/v1/projects/{ground.project_id}/fleets', body)}"
+
+
+async def _drafted(ground: Ground) -> str:
+    """A fleet with a draft of something else than it has."""
+    fleet = await _fleet(ground)
+    await ground.client(Kind.PROJECT_TOKEN).ask("PUT", f"{fleet}/draft", 200, json={"rawConfig": _CONFIG + "# more\n"})
+    return fleet
+
+
+async def _publish(ground: Ground) -> tuple[Asked, Http]:
+    return Asked(f"{await _drafted(ground)}/publish", {}, {"message": "more"}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _discard(ground: Ground) -> tuple[Asked, Http]:
+    return Asked(f"{await _drafted(ground)}/draft", {}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _roll_back(ground: Ground) -> tuple[Asked, Http]:
+    fleet = await _fleet(ground)
+    await ground.client(Kind.PROJECT_TOKEN).ask("PATCH", fleet, 200, json={"rawConfig": _CONFIG + "# more\n"})
+    return Asked(f"{fleet}/rollback", {}, {"revision": 1}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _enroll(ground: Ground) -> tuple[Asked, Http]:
+    return Asked(f"{await _fleet(ground)}/enroll", {}, {"hosts": ["one", "two"]}), ground.client(Kind.PROJECT_TOKEN)
+
+
+def _of_rollout(what: str, first: str = "") -> Occasion:
+    """Of a rollout that is open, and paused first where that is said."""
+
+    async def occasion(ground: Ground) -> tuple[Asked, Http]:
+        http = ground.client(Kind.PROJECT_TOKEN)
+        fleet = await _fleet(ground)
+        plan = {"stages": "50% 1m, 100%"}
+        await http.ask("PATCH", fleet, 200, json={"rawConfig": _CONFIG + "# more\n", "rollout": plan})
+        [rollout] = await http.ask("GET", f"{fleet}/rollouts", 200)
+        path = f"/v1/rollouts/{rollout['id']}"
+        if first:
+            await http.ask("POST", f"{path}/{first}", 200, json={})
+        return Asked(f"{path}/{what}", {}, {}), http
+
+    return occasion
+
+
 # Operations that answer 501, on purpose: see contract/differences.toml.
 UNSERVED = {"awsCustomerRedirect", "createAWSContractFromToken", "awsSubscriptionNotification"}
 
@@ -107,7 +157,16 @@ UNAUDITED = {
 }
 
 OCCASIONS: dict[str, Occasion] = {
+    "advanceRollout": _of_rollout("advance"),
+    "cancelRollout": _of_rollout("cancel"),
+    "pauseRollout": _of_rollout("pause"),
+    "resumeRollout": _of_rollout("resume", first="pause"),
+    "rollBackRollout": _of_rollout("rollback"),
     "createIngestCheck": _check_ingestion,
+    "deleteFleetDraft": _discard,
+    "enrollHosts": _enroll,
+    "publishFleet": _publish,
+    "rollBackFleet": _roll_back,
     "deleteConfigSection": _delete_section,
     "deletePipelineFile": _delete_file,
     "deleteProcessingRuleTemplateV1": _delete_template,

@@ -164,7 +164,7 @@ INVALID = (
 )
 
 
-@pytest.mark.parametrize("kinds", [(), (Kind.PROJECT_TOKEN,), (Kind.PROJECT_TOKEN, Kind.AGENT)], ids=str)
+@pytest.mark.parametrize("kinds", [(), (Kind.PROJECT_TOKEN,), (Kind.PROJECT_TOKEN, Kind.AGENT, Kind.CORE_INSTANCE)], ids=str)
 async def test_an_invalid_authorization_is_401_even_beside_a_good_token(ground: Ground, kinds: tuple[Kind, ...]) -> None:
     http = ground.client(*kinds) if kinds else ground.world.http()
     before = await ground.world.rows()
@@ -183,7 +183,7 @@ async def test_an_invalid_authorization_is_401_even_beside_a_good_token(ground: 
     assert not (came := changed(before, await ground.world.rows())), report(came)
 
 
-@pytest.mark.parametrize("kind", [Kind.PROJECT_TOKEN, Kind.AGENT], ids=str)
+@pytest.mark.parametrize("kind", [Kind.PROJECT_TOKEN, Kind.AGENT, Kind.CORE_INSTANCE], ids=str)
 async def test_an_invalid_token_is_401_even_beside_a_good_bearer(ground: Ground, kind: Kind) -> None:
     wrong = []
     good = ground.shown[kind]

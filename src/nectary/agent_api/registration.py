@@ -11,7 +11,7 @@ from nectary.agent_api import credentials
 from nectary.agent_api.credentials import AgentRoute, FromAgent
 from nectary.caller import Caller
 from nectary.db.transaction import WriteTx
-from nectary.edge import audit, bodies, context
+from nectary.edge import addresses, audit, bodies, context
 from nectary.errors import Invalid
 from nectary.resources import agents
 from nectary.resources.agents import SENTENCES, Report
@@ -42,7 +42,8 @@ async def register(request: Request) -> Response:
     report = await _report(request)
     here = context.of(request)
     async with here.database.write() as tx:
-        registered = await agents.register(tx, caller, report, quota=here.settings.quota_agents)
+        address = addresses.source(request.scope, here.settings.trusted_proxies)
+        registered = await agents.register(tx, caller, report, address=address, quota=here.settings.quota_agents)
         await _audit(tx, request, caller, 201)
     here.measures.registrations.inc()
     said = {
@@ -64,7 +65,8 @@ async def report_again(request: Request) -> Response:
         await agents.require_own(read, token, request.path_params["agentID"])  # before its body says anything
     report = await _report(request)
     async with here.database.write() as tx:
-        caller = await agents.report_again(tx, token, request.path_params["agentID"], report)
+        address = addresses.source(request.scope, here.settings.trusted_proxies)
+        caller = await agents.report_again(tx, token, request.path_params["agentID"], report, address=address)
         await _audit(tx, request, caller, 204)
     here.measures.registrations.inc()
     return Response(status_code=204)

@@ -14,8 +14,11 @@ from nectary.edge.callers import Route, may
 from nectary.edge.ids import AgentID
 from nectary.edge.paging import AskedFor
 from nectary.edge.transaction import ReadTx, WriteTx
-from nectary.resources import agents
+from nectary.resources import agent_lists, agent_starts, agents, fleet_statuses
+from nectary.resources.agent_lists import Status, Wanted
+from nectary.resources.agent_starts import AgentStart
 from nectary.resources.agents import Agent, AgentConfig, AgentPatch
+from nectary.resources.fleet_statuses import AgentFleetStatus, FleetState
 
 router = APIRouter(tags=["agent"], route_class=Route)
 
@@ -40,20 +43,16 @@ async def list_agents(
     environment_id: Annotated[UUID | None, Query(description="Only agents that stand in this environment.")] = None,
     fleet_id: Annotated[UUID | None, Query(description="Only agents of this fleet.")] = None,
     pipeline_id: Annotated[UUID | None, Query(description="Only agents that run this pipeline.")] = None,
+    search: Annotated[str | None, Query(description="Only agents with this in their names.", max_length=253)] = None,
+    version: Annotated[str | None, Query(description="Only this Fluent Bit: `5.1.1`, or `5.1`.", max_length=64)] = None,
+    status: Annotated[Status | None, Query(description="Only those heard of lately, or only those not.")] = None,
+    fleet_status: Annotated[
+        FleetState | None, Query(alias="fleetStatus", description="Only those that stand so to their fleet.")
+    ] = None,
 ) -> Sequence[Agent]:
     """The project's agents, newest first."""
-    page = await agents.of_project(
-        tx,
-        caller,
-        name=name,
-        tags_query=tags_query,
-        environment_id=environment_id,
-        fleet_id=fleet_id,
-        pipeline_id=pipeline_id,
-        last=window.last,
-        before=window.before,
-        silent_after=silent_after,
-    )
+    wanted = Wanted(name, search, tags_query, environment_id, fleet_id, pipeline_id, version, status, fleet_status)
+    page = await agent_lists.of_project(tx, caller, wanted, last=window.last, before=window.before, silent_after=silent_after)
     return window.of(page)
 
 
@@ -91,3 +90,15 @@ async def delete_agent(agent_id: AgentID, caller: Annotated[Caller, may("delete:
 async def list_agent_configs(agent_id: AgentID, window: AskedFor, caller: Reader, tx: ReadTx) -> Sequence[AgentConfig]:
     """The configs an agent reported, newest first, as it dumps them: expanded, lower-cased, partly redacted."""
     return window.of(await agents.configs_of(tx, caller, agent_id, last=window.last, before=window.before))
+
+
+@router.get("/v1/agents/{agentID}/starts", operation_id="agentStarts")
+async def list_agent_starts(agent_id: AgentID, window: AskedFor, caller: Reader, tx: ReadTx) -> Sequence[AgentStart]:
+    """When an agent started or loaded another config, newest first, and which revision of its fleet it then ran."""
+    return window.of(await agent_starts.of_agent(tx, caller, agent_id, last=window.last, before=window.before))
+
+
+@router.get("/v1/agents/{agentID}/fleet_status", operation_id="agentFleetStatus")
+async def get_agent_fleet_status(agent_id: AgentID, caller: Reader, tx: ReadTx) -> AgentFleetStatus:
+    """What an agent should run, what it fetched, what it runs, and how that differs."""
+    return await fleet_statuses.of_agent(tx, caller, agent_id)

@@ -15,8 +15,10 @@ from nectary.edge.context import Configured
 from nectary.edge.ids import FleetID
 from nectary.edge.paging import AskedFor
 from nectary.edge.transaction import ReadTx, WriteTx
-from nectary.resources import agent_errors, fleet_configs, fleets
+from nectary.fluentbit.document import Format
+from nectary.resources import agent_errors, fleet_configs, fleet_statuses, fleets
 from nectary.resources.agent_errors import AgentError
+from nectary.resources.fleet_statuses import MemberStatus
 from nectary.resources.fleets import Fleet, FleetPatch, FleetsStatus, NewFleet
 from nectary.shape import Created, Deleted, Updated
 
@@ -74,7 +76,7 @@ async def list_fleets(
 @router.get("/v1/projects/{projectID}/fleets/status", operation_id="fleetsstatus")
 async def fleets_status(caller: InProject, tx: ReadTx, silent_after: SilentAfter) -> FleetsStatus:
     """How the agents of all the project's fleets are doing."""
-    return await fleets.status(tx, caller, None, silent_after=silent_after)
+    return await fleet_statuses.of_fleets(tx, caller, None, silent_after=silent_after)
 
 
 @router.get("/v1/fleets/{fleetID}", operation_id="fleet")
@@ -87,10 +89,14 @@ async def get_fleet(
 
 @router.patch("/v1/fleets/{fleetID}", operation_id="updateFleet")
 async def update_fleet(
-    fleet_id: FleetID, patch: FleetPatch, caller: Annotated[Caller, may("update:*", tables.fleets)], tx: WriteTx
+    fleet_id: FleetID,
+    patch: FleetPatch,
+    caller: Annotated[Caller, may("update:*", tables.fleets)],
+    tx: WriteTx,
+    settings: Configured,
 ) -> Updated:
     """Change a fleet. When text or format of its config change, its agents fetch and load it within their poll interval."""
-    return Updated(updated_at=await fleets.change(tx, caller, fleet_id, patch))
+    return Updated(updated_at=await fleets.change(tx, caller, fleet_id, patch, settings))
 
 
 @router.delete("/v1/fleets/{fleetID}", operation_id="deleteFleet")
@@ -103,14 +109,23 @@ async def delete_fleet(fleet_id: FleetID, caller: Annotated[Caller, may("delete:
 @router.get("/v1/fleets/{fleetID}/status", operation_id="fleetstatus")
 async def fleet_status(fleet_id: FleetID, caller: Reader, tx: ReadTx, silent_after: SilentAfter) -> FleetsStatus:
     """How the fleet's agents are doing: each is healthy, in progress (its config is older than the fleet's) or unhealthy."""
-    return await fleets.status(tx, caller, fleet_id, silent_after=silent_after)
+    return await fleet_statuses.of_fleets(tx, caller, fleet_id, silent_after=silent_after)
+
+
+@router.get("/v1/fleets/{fleetID}/stragglers", operation_id="fleetStragglers")
+async def list_stragglers(fleet_id: FleetID, window: AskedFor, caller: Reader, tx: ReadTx) -> Sequence[MemberStatus]:
+    """The fleet's agents that do not run what they should, newest first, and how far each has come."""
+    return window.of(await fleet_statuses.stragglers(tx, caller, fleet_id, last=window.last, before=window.before))
 
 
 _CONFIG: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The config.",
         "headers": {"Last-Modified": {"description": "Its version.", "schema": {"type": "string"}}},
-        "content": {kind: {"schema": {"type": "string"}} for kind in fleet_answers.TYPES.values()},
+        "content": {
+            kind: {"schema": {"type": "object" if format is Format.JSON else "string"}}
+            for format, kind in fleet_answers.TYPES.items()
+        },
     }
 }
 
@@ -125,12 +140,14 @@ async def get_fleet_config(
         str | None, Query(description="The older name of `config_format`.", deprecated=True, json_schema_extra=_FORMATS)
     ] = None,
 ) -> Response:
-    """What the fleet's agents get: its config, with `hot_reload on` where it says nothing of it, and its version as
+    """What the fleet's agents get: its newest config, with `hot_reload on` where it says nothing of it, and its version as
     Last-Modified."""
-    config = await fleet_configs.load(tx, fleet_id)
-    if config is None or config.project_id != caller.project_id:
+    published = await fleet_configs.load(tx, fleet_id)
+    if published is None or published.project_id != caller.project_id:
         raise statements.not_found(tables.fleets)
-    return fleet_answers.config(config, config_format, format)
+    given, config = published.to(None)
+    to = fleet_answers.format_asked(config_format, format, config.format)
+    return fleet_answers.config(config, given.version, to).response()
 
 
 @router.get("/v1/fleets/{fleetID}/agent_errors", operation_id="fleetAgentErrors", tags=["agent_error"])

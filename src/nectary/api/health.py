@@ -1,5 +1,7 @@
 """Whether the server lives, whether it can serve, and what it measures of itself."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from prometheus_client import generate_latest
 from sqlalchemy import text
@@ -30,7 +32,10 @@ async def readyz(request: Request, _: OpenToAll) -> JSONResponse:
     return JSONResponse({"ok": all(checks.values()), **checks}, 200 if all(checks.values()) else 503)
 
 
-@router.get("/metrics", operation_id="serverMetrics")
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/metrics", operation_id="serverMetrics", response_class=Response, responses=_TEXT)
 async def server_metrics(request: Request, _: OpenToAll) -> Response:
     """The server's own measures, in the Prometheus text format."""
     registry = context.of(request).measures.registry

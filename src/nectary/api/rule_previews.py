@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 from starlette.responses import JSONResponse
 
 from nectary import preview
@@ -20,7 +20,15 @@ from nectary.shape import Says, Shape
 router = APIRouter(tags=["processing_rule"], route_class=Route)
 
 Record = dict[str, Any]
-Log = tuple[float | int, Record]
+# As a list of two: tools that know JSON Schema's older drafts stumble over places with schemas of their own.
+_TIMED = {
+    "type": "array",
+    "description": "The time, in seconds since the epoch, and the record.",
+    "minItems": 2,
+    "maxItems": 2,
+    "items": {"anyOf": [{"type": "number"}, {"type": "object", "additionalProperties": True}]},
+}
+Log = Annotated[tuple[float | int, Record], WithJsonSchema(_TIMED)]
 
 
 class ActionsPreview(Shape):

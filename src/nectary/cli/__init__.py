@@ -15,6 +15,8 @@ from nectary.errors import Unstartable
 COMMANDS = {
     "serve": "nectary.cli.serve",
     "get": "nectary.cli.get",
+    "rollout": "nectary.cli.rollout",
+    "watch": "nectary.cli.watch",
     "config": "nectary.cli.configs",
     "schema": "nectary.cli.schemas",
     "rules": "nectary.cli.rules",

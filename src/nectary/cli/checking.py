@@ -19,12 +19,16 @@ from nectary.fluentbit.variables import TEMPLATE
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How to check. here: it will run on this machine, so its files and variables must be there. program: a fluent-bit."""
+    """How to check. here: it will run on this machine, so its files and variables must be there. program: a fluent-bit.
+    secrets, files: the names there will be, None when that is not known.
+    """
 
     schema: Schema
     fleet: bool = False
     here: bool = False
     program: str | None = None
+    secrets: frozenset[str] | None = None
+    files: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def _look(given: Given, asked: Asked) -> tuple[Document | None, list[Finding], t
         around = _around(asked, given.name, None)
         found = check_text(
             given.data, given.format, schema=asked.schema, file=given.name, read=files.read, glob=files.matching,
-            files=around.files, env=around.env, fleet=around.fleet,
+            files=around.files, secrets=around.secrets, env=around.env, fleet=around.fleet,
         )  # fmt: skip
         return error.document, found, (error.document,) if error.document is not None else ()
     names, found, others = _parsers(document, asked)
@@ -75,8 +79,8 @@ def _look(given: Given, asked: Asked) -> tuple[Document | None, list[Finding], t
 
 def _around(asked: Asked, main: str, parsers: frozenset[str] | None) -> Surroundings:
     env: Mapping[str, str] | None = os.environ if asked.here else None
-    exists = (lambda path: _exists(main, path)) if asked.here else None
-    return Surroundings(exists, None, parsers, env, asked.fleet)
+    exists = (lambda path: _exists(main, path)) if asked.here else asked.files
+    return Surroundings(exists, asked.secrets, parsers, env, asked.fleet)
 
 
 def _exists(main: str, path: str) -> bool | None:

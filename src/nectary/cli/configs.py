@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from nectary.cli import checking, drawing, files, output, schemas
+from nectary.cli import checking, converting, drawing, files, output, schemas
 from nectary.cli.output import Column, Format, plain, stop
 from nectary.fluentbit import diff as differences
 from nectary.fluentbit import findings, formats, graph, ports, references, targets
-from nectary.fluentbit.convert import convert
 from nectary.fluentbit.document import ConfigError, Place
 
 app = output.group("Check, convert, explain and compare Fluent Bit configurations, offline.")
@@ -49,6 +48,12 @@ def validate(
     written: Written = None,
     fleet: Annotated[bool, typer.Option("--fleet", help="It is for the agents of a fleet.")] = False,
     here: Annotated[bool, typer.Option("--here", help="It will run here: look for its files and variables.")] = False,
+    secrets: Annotated[
+        list[str] | None, typer.Option("--secret", metavar="NAME", help="A secret there will be; others are then missing.")
+    ] = None,
+    beside: Annotated[
+        list[str] | None, typer.Option("--file", metavar="NAME", help="A file there will be; others are then missing.")
+    ] = None,
     shown: Annotated[Report, typer.Option("--output", "-o", help="How to show what was found.")] = Report.TEXT,
     fluent_bit: Annotated[
         str | None, typer.Option("--fluent-bit", help="Ask this fluent-bit too, by --dry-run in a closed-off child.")
@@ -60,7 +65,9 @@ def validate(
     program = checking.program(fluent_bit) if fluent_bit is not None else None
     if paths.count("-") > 1:
         stop("standard input can be read once only")
-    asked = checking.Asked(known, fleet=fleet, here=here, program=program)
+    if here and beside:
+        stop("--here looks for the files themselves; --file is for a place that has others")
+    asked = checking.Asked(known, fleet=fleet, here=here, program=program, secrets=_names(secrets), files=_names(beside))
     checked = [checking.check(files.given(path, written), asked) for path in paths]
     found = findings.in_order(finding for one in checked for finding in one.findings)
     for one in checked:
@@ -78,30 +85,35 @@ def validate(
         raise typer.Exit(1)
 
 
+def _names(given: list[str] | None) -> frozenset[str] | None:
+    return frozenset(given) if given else None
+
+
 @app.command("convert")
 def convert_file(
     path: File,
     to: Annotated[str, typer.Option(help="classic, yaml or json.")],
     written: Written = None,
-    lossy: Annotated[bool, typer.Option("--lossy", help="It is fine when something is left out.")] = False,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="DIR", help="Write it there, with the files it names for parsers and the like."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are in DIR already.")] = False,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Write it even when something is left out.")] = False,
 ) -> None:
-    """Write it in another format to standard output; what that cannot hold is listed on standard error, with exit code 1."""
+    """Write it in another format to standard output, or with its side files to DIR.
+
+    What the format cannot hold is listed on standard error; then nothing is written and the exit code is 1, unless --lossy.
+    """
     try:
         wanted = formats.format_named(to)
     except ValueError as error:
         stop(str(error))
     document = files.document(path, written)
-    try:
-        made = convert(document, wanted)
-    except ConfigError as error:
-        stop("; ".join(f"{problem.place}: {problem.message}" for problem in error.problems), 1)
-    encoding = made.document.sources[0].encoding if made.document.sources else "utf-8"
-    typer.echo(made.text.encode(encoding), nl=False)
-    noted = findings.in_order(map(findings.from_problem, made.findings))
-    typer.echo(findings.as_report(noted, files.texts(document)), err=True, nl=False)
-    if not made.lossless and not lossy:
-        typer.echo("nectary: the text says less than before; --lossy takes that for success", err=True)
-        raise typer.Exit(1)
+    if out is not None:
+        converting.to_folder(document, wanted, out, force=force, lossy=lossy)
+    else:
+        converting.to_output(document, wanted, lossy=lossy)
 
 
 @app.command("ports")
@@ -166,7 +178,10 @@ def show_graph(
     shown: Annotated[Drawing, typer.Option("--output", "-o", help="How to show it.")] = Drawing.TABLE,
 ) -> None:
     """How records flow: from each input by its tag through the filters to the outputs."""
-    found = graph.of_document(files.document(path, written))
+    try:
+        found = graph.of_document(files.document(path, written))
+    except ConfigError as error:
+        stop("; ".join(f"{problem.place}: {problem.message}" for problem in error.problems), 1)
     if shown is Drawing.DOT:
         typer.echo(drawing.dot(found), nl=False)
     elif shown is Drawing.MERMAID:

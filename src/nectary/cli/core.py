@@ -13,7 +13,7 @@ import typer
 import nectary
 from nectary import log
 from nectary.cli import output
-from nectary.cli.get import DATA_DIR, URL, DataDir, _token
+from nectary.cli.get import DATA_DIR, URL, DataDir, token_given
 from nectary.core import kubernetes_settings, running
 from nectary.core.identity import NotOursError, Wanted
 from nectary.core.pace import Pace
@@ -44,7 +44,7 @@ def _secret(token: str | None, file: Path | None, data_dir: Path) -> str:
             return file.read_text().strip()
         except OSError as error:
             raise Unstartable(f"The token file {file} cannot be read: {error.strerror}.") from None
-    return _token(token, data_dir)
+    return token_given(token, data_dir)
 
 
 @app.callback()

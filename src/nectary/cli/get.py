@@ -25,7 +25,7 @@ Shown = Annotated[Format, typer.Option("--output", "-o", help="How to show it.")
 URL, DATA_DIR = "http://127.0.0.1:5000", Path("nectary-data")
 
 
-def _token(given: str | None, data_dir: Path) -> str:
+def token_given(given: str | None, data_dir: Path) -> str:
     """The token given, or the one that a server on this machine left for us at its start."""
     try:
         token = given or (data_dir / "token").read_text().strip()
@@ -56,7 +56,7 @@ def agents(
         Column("AGE", lambda a: output.age(a.created_at)),
         Column("ID", lambda a: a.id),
     ]
-    _show(Client.agents, columns, Client(url, _token(token, data_dir), project=project), shown)
+    _show(Client.agents, columns, Client(url, token_given(token, data_dir), project=project), shown)
 
 
 @app.command()
@@ -69,7 +69,7 @@ def projects(url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, 
         Column("AGE", lambda p: output.age(p.created_at)),
         Column("ID", lambda p: p.id),
     ]
-    _show(Client.projects, columns, Client(url, _token(token, data_dir)), shown)
+    _show(Client.projects, columns, Client(url, token_given(token, data_dir)), shown)
 
 
 @app.command()
@@ -83,7 +83,7 @@ def tokens(
         Column("AGE", lambda t: output.age(t.created_at)),
         Column("ID", lambda t: t.id),
     ]
-    _show(Client.tokens, columns, Client(url, _token(token, data_dir), project=project), shown)
+    _show(Client.tokens, columns, Client(url, token_given(token, data_dir), project=project), shown)
 
 
 @app.command()
@@ -96,4 +96,4 @@ def environments(
         Column("AGE", lambda e: output.age(e.created_at)),
         Column("ID", lambda e: e.id),
     ]
-    _show(Client.environments, columns, Client(url, _token(token, data_dir), project=project), shown)
+    _show(Client.environments, columns, Client(url, token_given(token, data_dir), project=project), shown)

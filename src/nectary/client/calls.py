@@ -4,16 +4,18 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 import msgspec
 
-from nectary.client.things import Agent, Environment, Project, Thing, Token
+from nectary.client.things import Agent, Environment, Fleet, Project, Rollout, RolloutEvent, Row, Token
 
-T = TypeVar("T", bound=Thing)
+T = TypeVar("T", bound=Row)
 _PAGE = 500
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MOST_PAGES = 10_000
 
 
@@ -77,6 +79,42 @@ class Client:
     def agents(self) -> Iterator[Agent]:
         return self._pages(f"/v1/projects/{self.project_id}/agents", Agent)
 
+    def fleets(self) -> Iterator[Fleet]:
+        return self._pages(f"/v1/projects/{self.project_id}/fleets", Fleet)
+
+    def fleet(self, named: str) -> Fleet:
+        """A fleet by its name or id. Raises Refused when there is none."""
+        answer = self._answer(f"/v1/projects/{self.project_id}/fleets", {"name": named})
+        if found := msgspec.json.decode(answer.content, type=list[Fleet]):
+            return found[0]
+        if not _ID.fullmatch(named):
+            raise Refused(404, "fleet not found", f"the project has no fleet {named[:60]!r}")
+        return self._get(f"/v1/fleets/{named}", Fleet)
+
+    def publish(self, fleet_id: str, body: dict[str, Any], *, draft: bool) -> None:
+        """Publish the fleet's draft, or another config that the body holds (`rawConfig`); see docs/fleets.md for the rest."""
+        if draft:
+            self._answer(f"/v1/fleets/{fleet_id}/publish", body=body, method="POST")
+        else:
+            self._answer(f"/v1/fleets/{fleet_id}", body=body, method="PATCH")
+
+    def rollouts(self, fleet_id: str, *, most: int | None = None) -> Iterator[Rollout]:
+        """The fleet's rollouts, newest first."""
+        return islice(self._pages(f"/v1/fleets/{fleet_id}/rollouts", Rollout, size=min(most or _PAGE, _PAGE)), most)
+
+    def rollout(self, id: str) -> Rollout:
+        """One rollout, with its progress while it is open."""
+        return self._get(f"/v1/rollouts/{id}", Rollout)
+
+    def rollout_events(self, id: str) -> Iterator[RolloutEvent]:
+        """What happened to a rollout, newest first."""
+        return self._pages(f"/v1/rollouts/{id}/events", RolloutEvent)
+
+    def move_rollout(self, id: str, verb: str, reason: str) -> Rollout:
+        """`verb`: pause, resume, advance, cancel or rollback. Raises Refused, 409, for one that has ended."""
+        answer = self._answer(f"/v1/rollouts/{id}/{verb}", body={"reason": reason}, method="POST")
+        return msgspec.json.decode(answer.content, type=Rollout)
+
     def _get(self, path: str, shape: type[T]) -> T:
         return msgspec.json.decode(self._answer(path).content, type=shape)
 
@@ -92,9 +130,11 @@ class Client:
                 return
             before = httpx.QueryParams(f"before={link[1]}")["before"]
 
-    def _answer(self, path: str, query: dict[str, Any] | None = None) -> httpx.Response:
+    def _answer(
+        self, path: str, query: dict[str, Any] | None = None, *, method: str = "GET", body: Any = None
+    ) -> httpx.Response:
         try:
-            answer = self._http.get(path, params=query)
+            answer = self._http.request(method, path, params=query, json=body)
         except httpx.HTTPError as error:
             raise Unreachable(f"{self._http.base_url} does not answer: {error}") from error
         if answer.status_code >= 400:

@@ -11,10 +11,13 @@ def _wire(name: str) -> str:
     return first + "".join("ID" if word == "id" else word.capitalize() for word in rest)
 
 
-class Thing(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+class Row(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
     id: str
-    name: str
     created_at: datetime
+
+
+class Thing(Row, frozen=True, kw_only=True):
+    name: str
 
 
 class Project(Thing, frozen=True, kw_only=True):
@@ -48,3 +51,59 @@ class Agent(Thing, frozen=True, kw_only=True):
     first_metrics_added_at: datetime | None
     last_metrics_added_at: datetime | None
     updated_at: datetime
+
+
+class Fleet(Thing, frozen=True, kw_only=True):
+    """`revision` is the number of the newest published."""
+
+    raw_config: str
+    config_format: str
+    min_fluent_bit_version: str
+    tags: list[str] | None
+    revision: int
+    updated_at: datetime
+
+
+class FailedAgent(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    id: str
+    name: str
+    cause: str
+    why: str
+
+
+class RolloutProgress(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    """Agents in reach: how many, and how far they are. `outlook`: a sentence that says what it waits for."""
+
+    in_reach: int
+    waiting: int
+    stragglers: int
+    downloaded: int
+    applied: int
+    failed: int
+    failures: list[FailedAgent]
+    outlook: str
+
+
+class Rollout(Row, frozen=True, kw_only=True):
+    """`state` is running, paused, done, rolled_back or cancelled; `stage` counts from 0; `progress` is there while it is open,
+    where one rollout was asked for."""
+
+    fleet_id: str
+    state: str
+    reason: str
+    from_revision: int
+    to_revision: int
+    back_revision: int | None
+    stages: str
+    stage: int
+    reach: float
+    stage_started_at: datetime
+    updated_at: datetime
+    progress: RolloutProgress | None = None
+
+
+class RolloutEvent(Row, frozen=True, kw_only=True):
+    kind: str
+    stage: int
+    reason: str
+    agents: list[str]

@@ -16,6 +16,7 @@ class Pace:
     turn: float = 15.0
     look: float = 60.0  # at the server's whole list, when its long poll says that nothing changed
     soon: float = 1.0  # while something starts, stops or is tapped
+    failing: float = 5.0  # at what runs, while some of it fails: it may be well again soon
     logs: float = 300.0  # at requests for logs, when the long poll says that nothing changed
     counters: float = 15.0
     refused: float = 60.0  # after a token was refused: nothing changes that but people

@@ -52,7 +52,7 @@ class CoreInstance:
         self._hears = False  # whether the server says by itself when something changed
         self._runs = False  # whether the runtime has started
         self._unavailable: Problem | None = None
-        self._settled = False
+        self._settled, self._failing = False, False
         self.meter = Meter(self._project, runtime.http)
         taps = Taps(runtime, server.url, self._tap_token, verify=server.verify)
         self.errands = Errands(runtime, taps, self._wake, logs_every=self.pace.logs)
@@ -109,7 +109,9 @@ class CoreInstance:
             self.trouble.note(f"{type(error).__name__}: {error}")
             return self.pace.turn
         self.trouble.over()
-        return self.pace.turn if self._settled and not self.errands.taps.any_on else self.pace.soon
+        if not self._settled or self.errands.taps.any_on:
+            return self.pace.soon
+        return min(self.pace.turn, self.pace.failing) if self._failing else self.pace.turn
 
     def _back_off(self, error: Exception) -> float:
         if isinstance(error, Refused) and error.status in (401, 403):
@@ -287,10 +289,11 @@ class CoreInstance:
 
     async def _report(self, own: Asking) -> None:
         here = await self.runtime.observe() if self._runs else {}
-        self._settled = self._runs
+        self._settled, self._failing = self._runs, False
         for id, known in self.desired.known.items():
             observed = here.get(id)
             self._settled = self._settled and _is_settled(known, observed)
+            self._failing = self._failing or (observed is not None and observed.state == "FAILED")
             try:
                 await self._report_one(own, known, observed)
             except Refused as refused:

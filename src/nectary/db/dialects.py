@@ -47,6 +47,14 @@ def has_tag(dialect: str, tags: ColumnElement[Any], tag: str) -> ColumnElement[b
     return cast(tags, postgresql.JSONB).contains([tag])
 
 
+def holds(dialect: str, texts: ColumnElement[Any], text: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a JSON array of texts holds what another column says."""
+    if dialect == "sqlite":
+        each = func.json_each(texts).table_valued("value", name="each_text")
+        return exists(select(each.c.value).where(each.c.value == text))
+    return func.jsonb_exists(texts, text)
+
+
 def pair(dialect: str, pairs: ColumnElement[Any], key: str) -> ColumnElement[Any]:
     """The value of the first of `[{"key", "value"}]` with that key, in any case; NULL when there is none."""
     if dialect == "sqlite":

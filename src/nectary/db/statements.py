@@ -67,6 +67,10 @@ _TAKEN: dict[str, str] = {
     "uq_ingest_checks_core_instance_id_config_section_id": "ingestion check already exists",
     "uq_fleets_project_id_name": "fleet name taken",
     "uq_fleet_files_fleet_id_name": "fleet file name already exists",
+    "uq_fleet_revisions_fleet_id_number": "fleet revision conflict",
+    "uq_fleet_drafts_fleet_id": "fleet draft conflict",
+    "uq_tokens_fleet_id_host": "host already enrolled",
+    "uq_rollouts_fleet_id": "rollout already open",
     "uq_processing_rule_templates_project_id_version_name": "processing rule template already exists",
     "uq_alert_rules_project_id_name": "alert rule name taken",
 }
@@ -78,6 +82,11 @@ _BY_COLUMNS = {
     for table in tables.metadata.tables.values()
     for constraint in table.constraints
     if isinstance(constraint, UniqueConstraint)
+} | {
+    ", ".join(f"{table.name}.{column.name}" for column in index.columns): str(index.name)
+    for table in tables.metadata.tables.values()
+    for index in table.indexes
+    if index.unique
 }
 
 
@@ -186,11 +195,12 @@ async def page(
     last: int,
     before: Place | None,
     counted: bool = False,
+    place: tuple[ColumnElement[Any], ColumnElement[Any]] | None = None,
 ) -> Page[Item]:
     """The newest `last` rows of `query`, or the `last` just older than the place `before` names; `counted`: and how many
-    rows there are in all."""
+    rows there are in all; `place`: columns equal to the table's time and id, of a table with an index that finds the page."""
     total = await count(tx, query.with_only_columns(table.c.id)) if counted else None
-    place = (table.c.created_at, table.c.id)
+    place = place or (table.c.created_at, table.c.id)
     query = query.order_by(*(column.desc() for column in place)).limit(last)
     if before is not None:
         query = query.where(tuple_(*place) < tuple_(literal(before[0], UtcTime()), literal(before[1], Uuid())))

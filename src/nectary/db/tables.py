@@ -98,8 +98,9 @@ memberships = Table(
     Column("roles", Json, nullable=False),
     Column("permissions", Json, nullable=False),
     _at("created_at"),
+    _at("project_created_at"),  # the project's own, which never changes: a person's projects are listed newest first by it
     UniqueConstraint("project_id", "user_id"),
-    Index(None, "user_id", "project_id"),
+    Index(None, "user_id", "project_created_at", "project_id"),
     Index(None, "project_id", "created_at", "id"),
 )
 
@@ -111,9 +112,12 @@ tokens = Table(
     Column("name", Text, nullable=False),
     Column("permissions", Json, nullable=False),
     Column("signing_key", LargeBinary(48), nullable=False),
+    _of("fleets", nullable=True, on_delete="SET NULL"),  # set where it was made for one host of a fleet
+    Column("host", String(253)),
     _at("created_at"),
     UniqueConstraint("project_id", "name"),
     Index(None, "project_id", "created_at", "id"),
+    Index("uq_tokens_fleet_id_host", "fleet_id", "host", unique=True),
 )
 
 invitations = Table(
@@ -128,6 +132,7 @@ invitations = Table(
     _at("created_at"),
     _at("expires_at"),
     Index(None, "project_id", "created_at", "id"),
+    Index(None, "invited_by"),
 )
 
 environments = Table(
@@ -169,6 +174,7 @@ revocations = Table(
 
 # -- Agents --------------------------------------------------------------------------------------------------------------
 
+_UNKNOWN = "runs_known_at IS NULL AND fleet_id IS NOT NULL"
 agents = Table(
     "agents",
     metadata,
@@ -194,6 +200,13 @@ agents = Table(
     _at("last_metrics_added_at", nullable=True),
     _at("seen_at"),  # its last registration or metrics: what "healthy" is judged by
     _at("registered_at", nullable=True),  # its last start or reload: what "has the fleet's config" is judged by
+    # What its fleet polls carry: its host's own token, or token and address. The cohort comes from it, 0 to 9999, for ever.
+    Column("poll_key", Text),
+    Column("cohort", SmallInteger),
+    Column("starts", Integer, nullable=False, server_default="0"),  # registrations so far
+    # The number of the fleet's revision that its last report means; None: none of them, or not looked into yet.
+    Column("runs_revision", Integer),
+    _at("runs_known_at", nullable=True),  # when that was worked out
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("project_id", "machine_id"),
@@ -201,6 +214,10 @@ agents = Table(
     Index(None, "project_id", "name"),
     Index(None, "environment_id"),
     Index(None, "fleet_id", "created_at", "id"),
+    Index(None, "fleet_id", "cohort"),
+    Index(None, "fleet_id", "poll_key"),
+    # Those whose newest report nobody has looked into: few, and asked for every second.
+    Index("ix_agents_unknown", "registered_at", sqlite_where=text(_UNKNOWN), postgresql_where=text(_UNKNOWN)),
     Index(None, "pipeline_id"),
 )
 
@@ -213,6 +230,23 @@ agent_configs = Table(
     Column("raw_config", Text, nullable=False),
     _at("created_at"),
     Index(None, "agent_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+# One row a registration, so one a start or reload; housekeeping keeps the newest of each agent.
+agent_starts = Table(
+    "agent_starts",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("agents"),
+    _of("agent_configs", name="config_id"),
+    Column("version", Text, nullable=False),  # of Fluent Bit
+    Column("runs_revision", Integer),  # as agents.runs_revision
+    _at("created_at"),
+    Index(None, "agent_id", "created_at", "id"),
+    Index(None, "config_id"),
+    Index(None, "project_id"),
 )
 
 agent_errors = Table(
@@ -226,6 +260,7 @@ agent_errors = Table(
     Column("dismiss_reason", Text),
     _at("created_at"),
     Index(None, "agent_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # -- Metrics -------------------------------------------------------------------------------------------------------------
@@ -322,7 +357,7 @@ cluster_objects = Table(
 )
 
 
-def _files(name: str, owner: str, *more: Column[object]) -> Table:
+def _files(name: str, owner: str, *more: Column[object] | Index) -> Table:
     return Table(
         name,
         metadata,
@@ -382,7 +417,9 @@ core_instance_files = _files("core_instance_files", "core_instances")
 core_instance_secrets = _secrets("core_instance_secrets", "core_instances")
 core_instance_checks = _checks("core_instance_checks", "core_instances")
 # A file that a processing rule was turned into goes with the rule.
-pipeline_files = _files("pipeline_files", "pipelines", _of("processing_rules", nullable=True))
+pipeline_files = _files(
+    "pipeline_files", "pipelines", _of("processing_rules", nullable=True), Index(None, "processing_rule_id")
+)
 pipeline_secrets = _secrets("pipeline_secrets", "pipelines")
 pipeline_checks = _checks("pipeline_checks", "pipelines")
 
@@ -572,7 +609,16 @@ config_sections = Table(
     Column("properties", Json, nullable=False),  # [{"key", "value"}] in the order given
     _at("created_at"),
     _at("updated_at"),
-    Index(None, "project_id", "created_at", "id"),
+    # Those that people made, which are all that is listed.
+    Index(
+        None,
+        "project_id",
+        "created_at",
+        "id",
+        sqlite_where=text("processing_rule_id IS NULL"),
+        postgresql_where=text("processing_rule_id IS NULL"),
+    ),
+    Index(None, "project_id"),
     Index(None, "processing_rule_id"),
 )
 
@@ -635,6 +681,10 @@ fleets = Table(
     # Seconds since the epoch, served as Last-Modified: agents compare it, and see no change that does not move it on.
     Column("config_version", BigInteger, nullable=False),
     _at("config_changed_at"),
+    Column("revision", Integer, nullable=False, server_default="0"),  # the number of the newest published
+    # The rollout that decides who gets what; None: all get the newest. No foreign key: those rows point here.
+    Column("rollout_id", Uuid),
+    Column("rollout_policy", Json),  # how it is rolled out when nothing is said of it; None: to all at once
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("project_id", "name"),
@@ -653,6 +703,133 @@ fleet_files = Table(
     _at("updated_at"),
     UniqueConstraint("fleet_id", "name"),
     Index(None, "fleet_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+# What a fleet's config and files were at one moment, never changed again.
+fleet_revisions = Table(
+    "fleet_revisions",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("fleets"),
+    Column("number", Integer, nullable=False),  # 1, 2, 3 ... in its fleet
+    Column("raw_config", Text, nullable=False),
+    Column("config_format", String(8), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("author", Json, nullable=False),  # {"kind", "id", "name"}: who it was stays known when they are gone
+    Column("cause", String(16), nullable=False),
+    Column("based_on", Integer),  # the number of the revision it was made from, or rolls back to
+    _at("created_at"),
+    UniqueConstraint("fleet_id", "number"),
+    Index(None, "fleet_id", "created_at", "id"),
+    Index(None, "project_id"),
+)
+
+# The contents of files, once each: a revision that changes a line of the config copies no file.
+fleet_blobs = Table(
+    "fleet_blobs",
+    metadata,
+    Column("fleet_id", Uuid, ForeignKey("fleets.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True),
+    _of("projects"),
+    Column("contents", LargeBinary, nullable=False),
+    Index(None, "project_id"),
+)
+
+fleet_revision_files = Table(
+    "fleet_revision_files",
+    metadata,
+    Column("revision_id", Uuid, ForeignKey("fleet_revisions.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    _of("projects"),
+    Column("sha256", LargeBinary(32), nullable=False),  # of fleet_blobs, which go no sooner than the fleet
+    Column("file_id", Uuid, nullable=False),  # of fleet_files, as it then was
+    _at("created_at"),  # both the file's
+    _at("updated_at"),
+    Index(None, "project_id"),
+)
+
+# What somebody prepares and has not published: one a fleet.
+fleet_drafts = Table(
+    "fleet_drafts",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("fleets"),
+    Column("raw_config", Text, nullable=False),
+    Column("config_format", String(8), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("author", Json, nullable=False),
+    Column("based_on", Integer, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("fleet_id"),
+    Index(None, "project_id"),
+)
+
+# What was served to whom; written in batches, when what a key is served changes. Neither key nor token is a foreign key: what
+# was written down is not lost, nor refused, because one of them went.
+fleet_polls = Table(
+    "fleet_polls",
+    metadata,
+    Column("fleet_id", Uuid, ForeignKey("fleets.id", ondelete="CASCADE"), primary_key=True),
+    Column("poll_key", Text, primary_key=True),  # as agents.poll_key
+    _of("projects"),
+    Column("token_id", Uuid, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),  # served as Last-Modified
+    Column("revision", Integer, nullable=False),
+    _at("at"),  # when it was first served that version
+    Index(None, "project_id"),
+)
+
+_OPEN = "state IN ('running', 'paused')"
+rollouts = Table(
+    "rollouts",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("fleets"),
+    Column("state", String(16), nullable=False),  # running, paused, done, rolled_back or cancelled
+    Column("reason", Text, nullable=False),  # why it is in that state
+    # Revisions by number; each version is the Last-Modified of the revision before it. Out of reach is served what the
+    # rollout `after_id` says, if there is one, else the from_ pair; in reach the to_ pair, once rolled back the back_ pair.
+    Column("after_id", Uuid),
+    Column("from_revision", Integer, nullable=False),
+    Column("from_version", BigInteger, nullable=False),
+    Column("to_revision", Integer, nullable=False),
+    Column("to_version", BigInteger, nullable=False),
+    Column("back_revision", Integer),
+    Column("back_version", BigInteger),
+    Column("stages", Json, nullable=False),
+    Column("canary_keys", Json, nullable=False),
+    Column("thresholds", Json, nullable=False),
+    Column("most_applying", Integer),
+    Column("stage", Integer, nullable=False),
+    Column("reach", Integer, nullable=False),  # of 10000: cohorts below it are in, and so are the canary keys
+    _at("stage_started_at"),
+    Column("author", Json, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    Index("uq_rollouts_fleet_id", "fleet_id", unique=True, sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+    Index(None, "fleet_id", "created_at", "id"),
+    Index(None, "project_id", "created_at", "id"),
+)
+
+rollout_events = Table(
+    "rollout_events",
+    metadata,
+    _id(),
+    _of("projects"),
+    _of("rollouts"),
+    Column("kind", String(16), nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("agents", Json, nullable=False),  # the names of those it was decided by, so many and no more
+    _at("created_at"),
+    Index(None, "rollout_id", "created_at", "id"),
+    Index(None, "project_id"),
 )
 
 # -- Processing rules ----------------------------------------------------------------------------------------------------
@@ -688,7 +865,7 @@ processing_rule_templates = Table(
     _at("created_at"),
     _at("updated_at"),
     UniqueConstraint("project_id", "version", "name"),
-    Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "version", "created_at", "id"),
 )
 
 # -- Alerts --------------------------------------------------------------------------------------------------------------

@@ -55,13 +55,14 @@ class ReadTx:
 class WriteTx(ReadTx):
     """A transaction that may change things.
 
-    `touched` names what it changed, for the audit log; `revoked` whose tokens must be forgotten once it is committed; `idle`
-    says that there was nothing to change, and so is nothing to audit.
+    `touched` names what it changed, for the audit log, and `told` says more of it there; `revoked` whose tokens must be
+    forgotten once it is committed; `idle` says that there was nothing to change, and so is nothing to audit.
     """
 
     def __init__(self, connection: Connection | AsyncConnection, *, beside: bool = False) -> None:
         super().__init__(connection, beside=beside)
         self.touched: dict[str, UUID] = {}
+        self.told: dict[str, str] = {}
         self.revoked: set[UUID] = set()
         self.idle = False
 

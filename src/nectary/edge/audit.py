@@ -16,7 +16,7 @@ async def record(tx: WriteTx, request: Request) -> None:
     """
     caller: Caller | Person | None = getattr(request.state, "caller", None) or getattr(request.state, "person", None)
     touched = {name: str(id) for name, id in tx.touched.items()}
-    components = {**request.path_params, **touched}
+    components = {**request.path_params, **touched, **tx.told}
     route = request.scope.get("route")
     project = caller.project_id if isinstance(caller, Caller) else tx.touched.get("projectID")
     await statements.add(

@@ -14,9 +14,12 @@ from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
 from nectary.edge.credentials import Credentials
 from nectary.edge.fleet_configs import FleetConfigs
+from nectary.edge.fleet_polls import FleetPolls
 from nectary.edge.measures import Measures
 from nectary.metrics.buffer import Buffer
 from nectary.settings import Settings
+
+_KEYS = 1_000_000  # hosts of fleets whose last poll is remembered, some hundred bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Context:
     buffer: Buffer
     measures: Measures
     fleet_configs: FleetConfigs
+    fleet_polls: FleetPolls = field(default_factory=lambda: FleetPolls(_KEYS))
     validations: Semaphore = field(default_factory=lambda: Semaphore(2))  # configs of strangers read at once
     stopping: Event = field(default_factory=Event)  # whoever waits for something must not keep the server from stopping
 

@@ -1,6 +1,8 @@
-"""How a fleet's config and files are put on the wire, for agents and people alike."""
+"""How a fleet's config and files are put on the wire, for agents and people alike: the same bytes, made once."""
 
+from dataclasses import dataclass
 from email.utils import formatdate
+from uuid import UUID
 
 import msgspec
 from starlette.responses import Response
@@ -8,31 +10,54 @@ from starlette.responses import Response
 from nectary.db import cursors
 from nectary.fluentbit.document import Format
 from nectary.resources import config_texts
-from nectary.resources.fleet_configs import BAD_FORMAT, FleetConfig
+from nectary.resources.fleet_configs import FleetConfig
+from nectary.resources.fleet_revisions import BAD_FORMAT
 
 # The Go client picks its decoder by these exact values; a charset would be another.
 TYPES = {Format.CLASSIC: "text/plain", Format.YAML: "application/yaml", Format.JSON: "application/json"}
 
 
-def config(config: FleetConfig, config_format: str | None, format: str | None) -> Response:
-    """`format` is the older name of `config_format`; Fluent Bit sends both. None of them: the format it was written in."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer of status 200, as ASGI sends it."""
+
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def response(self) -> Response:
+        response = Response(self.body)
+        response.raw_headers = list(self.headers)
+        return response
+
+
+def format_asked(config_format: str | None, format: str | None, otherwise: Format) -> Format:
+    """`format` is the older name of `config_format`; Fluent Bit sends both. None of them: the format it was written in.
+
+    Raises Invalid.
+    """
     named = config_format or format
-    to = config.format if not named else config_texts.format_named(named, BAD_FORMAT)
+    return otherwise if not named else config_texts.format_named(named, BAD_FORMAT)
+
+
+def config(config: FleetConfig, version: int, to: Format) -> Answer:
+    """Raises Invalid when the config cannot be said in that format."""
+    body = config.written(to)
     headers = {
-        "Content-Type": TYPES[to],
+        "content-type": TYPES[to],
         # IMF-fixdate: agents read no other form, and take a config only when this is later than what they have.
-        "Last-Modified": formatdate(config.version, usegmt=True),
-        "Cache-Control": "no-cache",
+        "last-modified": formatdate(version, usegmt=True),
+        "cache-control": "no-cache",
+        "content-length": str(len(body)),
     }
-    return Response(config.written(to), headers=headers)
+    return Answer([(name.encode(), value.encode()) for name, value in headers.items()], body)
 
 
-def files(config: FleetConfig, path: str) -> Response:
+def files(config: FleetConfig, fleet_id: UUID) -> Answer:
     """All files in one array, never an empty body, which an agent takes for an error."""
-    headers = {"Content-Type": "application/json"}
+    body = msgspec.json.encode([file.model_dump(mode="json", by_alias=True) for file in config.files])
+    headers = {"content-type": "application/json", "content-length": str(len(body))}
     if config.files:
         last = config.files[-1]
-        headers["Link"] = f'<{path}?before={cursors.encode(last.created_at, last.id)}>; rel="next"'
-    return Response(
-        msgspec.json.encode([file.model_dump(mode="json", by_alias=True) for file in config.files]), headers=headers
-    )
+        cursor = cursors.encode(last.created_at, last.id)
+        headers["link"] = f'</v1/fleets/{fleet_id}/files?before={cursor}>; rel="next"'
+    return Answer([(name.encode(), value.encode()) for name, value in headers.items()], body)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from nectary import log
 from nectary.db import statements
@@ -48,11 +49,18 @@ async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         refused = response(MethodNotAllowed("method not allowed", f"{request.method} is not served here"))
-        refused.headers.update(error.headers or {})
+        refused.headers.update({**(error.headers or {}), "Allow": ", ".join(_methods_at(request))})
         return refused
     if error.status_code == 404:
         return response(NotFound("not found", "there is nothing at this address"))
     return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What is served at this address: the framework tells only of the first of its routes."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    here = [route for route in routes if route.path_regex.match(request.scope["path"])]
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 async def _database(request: Request, error: Exception) -> Response:

@@ -97,10 +97,10 @@ class _Lines:
         nul = "\0" in text
         for number, line in enumerate(text.split("\n"), 1):
             line = line.removesuffix("\r")  # noqa: PLW2901  one CR before the LF is not part of the line
-            if not line or line[0] == "#":
-                continue
-            if nul and "\0" in line:
+            if nul and "\0" in line:  # in a comment too, which would take the next line with it
                 self._refuse_nul(number, line)
+                continue
+            if not line or line[0] == "#":
                 continue
             if line[0] == "[":
                 self._open_section(number, line)

@@ -7,6 +7,9 @@ from nectary.fluentbit import yaml
 from nectary.fluentbit.document import LIMITS, Comment, Document, Format, ListNode, MapNode, Node, Scalar, Source
 from nectary.fluentbit.reading import Reading
 
+ByLine = dict[int, list[str]]
+"""Comment texts by the line of the piece they speak of; 0 for those that stand below the last."""
+
 
 def of_source(source: Source) -> list[Comment]:
     """All comments of one file in order; JSON has none."""
@@ -66,17 +69,23 @@ def _scalars(roots: Iterable[Node]) -> list[Scalar]:
     return sorted(found, key=lambda scalar: scalar.start)
 
 
-def by_line(document: Document) -> dict[int, list[str]]:
+def by_line(document: Document) -> ByLine:
     """The main file's comments by the line of the piece they speak of: the one on their line, else the next one.
 
     Pieces are sections, properties, variables, includes and what is nested in them. What stands below the last is at line 0.
     """
     lines = sorted(_lines(document))
-    found: dict[int, list[str]] = {}
+    found: ByLine = {}
     for comment in of_source(document.sources[0]) if document.sources else ():
         at = bisect_left(lines, comment.line)
         found.setdefault(lines[at] if at < len(lines) else 0, []).append(comment.text)
     return found
+
+
+def of_part(notes: ByLine, part: Document, *, with_rest: bool = False) -> ByLine:
+    """Those of a document's comments that speak of a part of it; with those below the last piece if `with_rest`."""
+    lines = _lines(part)
+    return {line: texts for line, texts in notes.items() if line in lines or (with_rest and not line)}
 
 
 def _lines(document: Document) -> set[int]:

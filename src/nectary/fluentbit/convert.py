@@ -7,7 +7,8 @@ from nectary.fluentbit.document import ConfigError, Document, Format, Limits, Pl
 from nectary.fluentbit.fit import fit
 from nectary.fluentbit.write import write
 
-_ENDINGS = {Format.CLASSIC: ".conf", Format.YAML: ".yaml", Format.JSON: ".json"}
+ENDINGS = {Format.CLASSIC: ".conf", Format.YAML: ".yaml", Format.JSON: ".json"}
+"""How files of each format end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Conversion:
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
 
-def convert(document: Document, to: Format) -> Conversion:
-    """The document in another format (in its own: unchanged).
+def convert(document: Document, to: Format, notes: comments.ByLine | None = None) -> Conversion:
+    """The document in another format (in its own: unchanged). notes: its comments, where they are not all of its text's.
 
     What was written is read again and must mean the same as what fits; raises ConfigError if it does not, rather than give a
     text that says something else.
@@ -39,9 +40,9 @@ def convert(document: Document, to: Format) -> Conversion:
     if to is document.format:
         return Conversion(document, ())
     kept, findings = fit(document, to)
-    written = write(kept, to, comments.by_line(document))
+    written = write(kept, to, comments.by_line(document) if notes is None else notes)
     stem, dot, _ = document.file.rpartition(".")
-    file = (stem if dot else document.file) + _ENDINGS[to]
+    file = (stem if dot else document.file) + ENDINGS[to]
     limits = Limits(bytes=max(16 * len(written.encode()), 1024), depth=1000)
     result = formats.parse(written, file, to, limits=limits)
     if not meaning.same(replace(kept, includes=()), result):

@@ -60,6 +60,12 @@ def fit(document: Document, format: Format) -> Fit:
     return Fit(kept, tuple(sorted(findings, key=lambda finding: finding.place)))
 
 
+def is_side_file(document: Document) -> bool:
+    """Whether it is a text of parsers only, and so on: then these sections stand in it. In a classic main file they do not."""
+    kinds = {section.kind for section in document.sections}
+    return any(kinds and kinds <= side for side in _SIDE_FILES)
+
+
 def owner(section: Section) -> str:
     """`input.tail`, or `service`."""
     name = section.get("name")
@@ -101,9 +107,7 @@ def _note_comments(document: Document, format: Format, findings: list[Problem]) 
 
 
 def _classic(document: Document, findings: list[Problem]) -> Document:
-    kinds = {section.kind for section in document.sections}
-    # A text of parsers only is a parsers file, and so on: then these sections stand in it. In a main file they do not.
-    side_file = any(kinds and kinds <= side for side in _SIDE_FILES)
+    side_file = is_side_file(document)
     variables = []
     for variable in document.variables:
         if variable.refresh:
@@ -256,6 +260,10 @@ def _tree_section(section: Section, format: Format, findings: list[Problem]) -> 
     if section.kind not in PLUGIN_KINDS:
         # Only plugins may have any map; these lists may have their one kind.
         held = {Kind.MULTILINE_PARSER: "rule", Kind.UPSTREAM: "node"}.get(section.kind)
+        for prop in properties:
+            if prop.key.strip(BLANKS) == f"{held}s":
+                _lost(findings, prop.place, f"the key {prop.key!r} of {owner(section)}", format, f"write each as a {held}")
+        properties = tuple(prop for prop in properties if prop.key.strip(BLANKS) != f"{held}s")
         for group in groups:
             if group.name != held:
                 _lost(findings, group.place, f"the group [{group.key}] of {owner(section)}", format)

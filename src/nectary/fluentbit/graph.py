@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-from nectary.fluentbit.document import Document, Kind, Plugin
+from nectary.fluentbit.document import ConfigError, Document, Kind, Place, Plugin, Problem
 from nectary.fluentbit.globs import glob_fits, may_overlap
 from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.values import words
@@ -56,8 +56,11 @@ class Graph(NamedTuple):
     lost: tuple[str, ...]
 
 
-_BUDGET = 4_000_000
-"""Characters that wildcard comparisons may look at in all; beyond it a match counts as possible and not sure."""
+_BUDGET = 20_000_000
+"""Characters that comparisons of matches and tags may look at in all."""
+_REGEX_COST = 30
+_STEPS = 200_000
+"""Steps of all flows together; more is nothing that anybody can look at, and grows with inputs times matches."""
 _TAGGED_BY_DATA = frozenset({"forward", "http", "splunk", "elasticsearch", "opentelemetry", "prometheus_remote_write", "mqtt"})
 # A regex that Python surely runs as Onigmo does, and in time: no look-around, no back-references, at most two open repeats.
 _EASY_REGEX = re.compile(r"\^?(?:[\w /:@-]|\\[.\-_dw]|\.|\[\^?[\w.-]+\]|[*+](?![*+?])|\?(?![*+?])|\|(?!$))*\$?")
@@ -80,6 +83,11 @@ class _Matcher:
             else:
                 self.unknown = True
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is one tag and nothing else."""
+        return self.match is not None and "*" not in self.match and self.regex is None and not self.unknown
+
     def fits(self, tag: str) -> bool | None:
         """Either of the two is enough (flb_router_match)."""
         answers: list[bool | None] = [None] if self.unknown else []
@@ -92,6 +100,7 @@ class _Matcher:
                 fits = None if may_overlap(self.match, tag, self.budget) else False
             answers.append(None if self.budget[0] < 0 and fits else fits)
         if self.regex is not None:
+            self.budget[0] -= len(tag) + _REGEX_COST
             answers.append(None if "*" in tag or len(tag) > 300 else self.regex.search(tag) is not None)
         return True if True in answers else None if None in answers else False
 
@@ -106,11 +115,41 @@ class _Final:
         return None if TEMPLATE.search(value) else expand(value, self.defined, None)
 
 
+class _Group:
+    """The filters or the outputs, in order: those whose match is one plain tag are looked up, the rest are compared."""
+
+    def __init__(self, plugins: tuple[Plugin, ...], final: "_Final", budget: list[int]) -> None:
+        self.plugins = plugins
+        self.matchers = [_Matcher(one, final, budget) for one in plugins]
+        self.exact: dict[str, list[int]] = {}
+        self.compared: list[int] = []
+        for number, matcher in enumerate(self.matchers):
+            if matcher.is_exact:
+                self.exact.setdefault(matcher.match or "", []).append(number)
+            else:
+                self.compared.append(number)
+
+    def fitting(self, tag: str) -> tuple[list[str], bool]:
+        """The owner names that a tag reaches, and whether that is sure."""
+        found, sure = [], True
+        exact = [] if "*" in tag else self.exact.get(tag, [])
+        for number in self.compared if "*" not in tag else range(len(self.plugins)):
+            fits = self.matchers[number].fits(tag)
+            if fits is not False:
+                sure = sure and fits is True
+                found.append(number)
+        return [self.plugins[number].owner for number in sorted([*exact, *found])], sure
+
+
 def of_document(document: Document) -> Graph:
-    """The graph of one configuration. Work grows with inputs times matches, for distinct tags only."""
-    final, budget = _Final(document), [_BUDGET]
-    filters = [(one, _Matcher(one, final, budget)) for one in document.plugins_of(Kind.FILTER)]
-    outputs = [(one, _Matcher(one, final, budget)) for one in document.plugins_of(Kind.OUTPUT)]
+    """The graph of one configuration. Work grows with inputs times matches, for distinct tags and open matches only.
+
+    Raises ConfigError when that is more than anybody could look at.
+    """
+    final, budget, steps = _Final(document), [_BUDGET], 0
+    filters = _Group(document.plugins_of(Kind.FILTER), final, budget)
+    outputs = _Group(document.plugins_of(Kind.OUTPUT), final, budget)
+    named = _by_name(outputs.plugins)
     known: dict[str, Flow] = {}
     flows = []
     for source, tag in _sources(document, final):
@@ -120,24 +159,21 @@ def of_document(document: Document) -> Graph:
         flow = flow._replace(source=source.owner)
         routes = source.section.find("routes")
         if source.kind is Kind.INPUT and routes is not None and routes.nested is not None:
-            flow = flow._replace(outputs=_routed(routes.nested, document), routed=True)
+            flow = flow._replace(outputs=_routed(routes.nested, named), routed=True)
         flows.append(flow)
+        steps += 1 + len(flow.filters) + len(flow.outputs)
+        if budget[0] < 0 or steps > _STEPS:
+            what = "too many ways from inputs to outputs for a graph"
+            raise ConfigError((Problem(Place(document.file, 1, 1), "too_large", what, "look at a part of it"),), document)
     points = tuple(_point(plugin) for plugin in document.plugins_of(Kind.INPUT, Kind.FILTER, Kind.OUTPUT))
     reached = {owner for flow in flows for owner in (*flow.filters, *flow.outputs)}
     lost = tuple(point.id for point in points if point.kind != Kind.INPUT and point.id not in reached)
     return Graph(points, tuple(flows), _edges(flows), lost)
 
 
-def _flow(tag: str, filters: list[tuple[Plugin, _Matcher]], outputs: list[tuple[Plugin, _Matcher]]) -> Flow:
-    sure = True
-    found: list[list[str]] = [[], []]
-    for number, group in enumerate((filters, outputs)):
-        for plugin, matcher in group:
-            fits = matcher.fits(tag)
-            if fits is not False:
-                sure = sure and fits is True
-                found[number].append(plugin.owner)
-    return Flow("", tag, tuple(found[0]), tuple(found[1]), sure)
+def _flow(tag: str, filters: _Group, outputs: _Group) -> Flow:
+    (first, sure), (last, sure_too) = filters.fitting(tag), outputs.fitting(tag)
+    return Flow("", tag, tuple(first), tuple(last), sure and sure_too)
 
 
 def _point(plugin: Plugin) -> Point:
@@ -167,8 +203,17 @@ def _sources(document: Document, final: _Final) -> list[tuple[Plugin, str]]:
     return found
 
 
-def _routed(routes: Node, document: Document) -> tuple[str, ...]:
-    """The outputs that routes name, by alias or name."""
+def _by_name(outputs: tuple[Plugin, ...]) -> dict[str, list[tuple[int, str]]]:
+    """Number and owner name of the outputs that routes may mean by an alias, an id or a plugin's name."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for number, one in enumerate(outputs):
+        for name in {one.alias, one.id, one.name} - {""}:
+            found.setdefault(name, []).append((number, one.owner))
+    return found
+
+
+def _routed(routes: Node, named: dict[str, list[tuple[int, str]]]) -> tuple[str, ...]:
+    """The outputs that routes name, in order."""
     names: list[str] = []
     waiting = [routes]
     while waiting:
@@ -181,8 +226,8 @@ def _routed(routes: Node, document: Document) -> tuple[str, ...]:
                     names += _names(value)
                 else:
                     waiting.append(value)
-    outputs = document.plugins_of(Kind.OUTPUT)
-    return tuple(one.owner for one in outputs if {one.alias, one.id, one.name} & set(names) - {""})
+    found = {output for name in set(names) for output in named.get(name, ())}
+    return tuple(owner for _, owner in sorted(found))
 
 
 def _names(outputs: ListNode) -> list[str]:

@@ -101,11 +101,17 @@ def normal_sections(sections: Iterable[Section]) -> tuple[Section, ...]:
     `[NODE]` is a group of the `[UPSTREAM]` above it.
     """
     found: list[Section] = []
-    for section in sections:
-        if section.kind is Kind.NODE and found and found[-1].kind is Kind.UPSTREAM:
-            node = Group("node", "node", section.properties, section.file, section.line, section.column)
-            found[-1] = found[-1]._replace(groups=(*found[-1].groups, node))
-        elif section.kind is Kind.MULTILINE_PARSER:
+    nodes: list[Group] = []
+    for section in (*sections, None):
+        if section is not None and section.kind is Kind.NODE and found and found[-1].kind is Kind.UPSTREAM:
+            nodes.append(Group("node", "node", section.properties, section.file, section.line, section.column))
+            continue
+        if nodes:
+            found[-1] = found[-1]._replace(groups=(*found[-1].groups, *nodes))
+            nodes = []
+        if section is None:
+            break
+        if section.kind is Kind.MULTILINE_PARSER:
             found.append(_with_rules(section))
         else:
             found.append(section)

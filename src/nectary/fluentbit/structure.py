@@ -244,7 +244,7 @@ class Tree:
             groups: list[Group] = []
             pairs = []
             for name, entry in item.pairs:
-                if name.text == plural and not isinstance(entry, Scalar):
+                if name.text == plural:
                     groups += [self._group(single, part, part) for part in self._maps(name, entry)]
                 else:
                     pairs.append((name, entry))

@@ -8,10 +8,11 @@ from nectary import clock
 from nectary.db import tables
 from nectary.edge.context import Context
 from nectary.metrics import store
-from nectary.resources import alert_deliveries, alerts, sessions, trace_records
+from nectary.resources import agent_starts, alert_deliveries, alerts, sessions, trace_records
 
 _REVOCATIONS_KEPT = timedelta(hours=1)
 _SOME = 1000
+_AGENTS_AT_ONCE = 50
 
 
 async def tidy(context: Context) -> None:
@@ -20,6 +21,8 @@ async def tidy(context: Context) -> None:
         while await _forget_some(context, level, clock.seconds() - seconds):
             pass
     while await _forget_some_traces(context):
+        pass
+    while await _forget_some_starts(context):
         pass
     while await _forget_some_alerts(context):
         pass
@@ -39,6 +42,11 @@ async def _forget_some_traces(context: Context) -> bool:
     older_than = timedelta(seconds=context.settings.keep_traces)
     async with context.database.write() as tx:
         return await trace_records.forget(tx, older_than=older_than, most=_SOME) > 0
+
+
+async def _forget_some_starts(context: Context) -> bool:
+    async with context.database.write() as tx:
+        return await agent_starts.forget(tx, most=_AGENTS_AT_ONCE) > 0
 
 
 async def _forget_some_alerts(context: Context) -> bool:

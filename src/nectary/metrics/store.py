@@ -30,6 +30,7 @@ CLOCK_TOLERANCE = 60.0
 _JUST_STARTED = 120.0  # seconds of running within which a new agent's counts are its project's too
 _LATE = 15.0  # seconds after its end that a minute is taken for complete
 _CHUNK = 5000
+_STRETCHES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +294,20 @@ async def recent(tx: ReadTx, owner: UUID, *, since: float, over: float) -> list[
         if len(rows) > 1:
             return [(row.at, counters.decode_totals(row.totals)) for row in rows]
     return []
+
+
+async def stretches(tx: ReadTx, wanted: Iterable[tuple[UUID, float, float]]) -> dict[UUID, list[Sample]]:
+    """The samples of each owner from one moment to another, oldest first, as they came; no owner has two stretches."""
+    table = tables.samples_raw
+    found: dict[UUID, list[Sample]] = defaultdict(list)
+    ordered = list(wanted)
+    for start in range(0, len(ordered), _STRETCHES):
+        some = ordered[start : start + _STRETCHES]
+        each = (and_(table.c.owner_id == owner, table.c.at >= begin, table.c.at <= end) for owner, begin, end in some)
+        query = select(table.c.owner_id, table.c.at, table.c.totals).where(or_(*each)).order_by(table.c.owner_id, table.c.at)
+        for row in await tx.execute(query):
+            found[row.owner_id].append((row.at, counters.decode_totals(row.totals)))
+    return dict(found)
 
 
 async def edges(tx: ReadTx, owners: Sequence[UUID], *, since: float) -> dict[UUID, tuple[Sample, Sample]]:

@@ -1,10 +1,12 @@
 """Agent errors: what an agent, or somebody for it, reports to have gone wrong."""
 
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import StringConstraints
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, not_, or_, select, update
 
 from nectary import clock
 from nectary.caller import Caller
@@ -35,6 +37,12 @@ class Dismissal(Shape):
 
 class Dismissed(Shape):
     dismissed_at: Time
+
+
+def standing() -> ColumnElement[bool]:
+    """Whether an agent, of the query around it, has an error that nobody dismissed."""
+    mine = and_(agent_errors.c.agent_id == tables.agents.c.id, agent_errors.c.dismissed_at.is_(None))
+    return exists(select(agent_errors.c.id).where(mine))
 
 
 async def report(tx: WriteTx, caller: Caller, agent_id: UUID, new: NewAgentError) -> AgentError:
@@ -83,3 +91,59 @@ async def dismiss(tx: WriteTx, caller: Caller, id: UUID, dismissal: Dismissal) -
     moment = before.dismissed_at or clock.now()
     await statements.change(tx, caller, agent_errors, id, dismissed_at=moment, dismiss_reason=dismissal.reason)
     return Dismissed(dismissed_at=moment)
+
+
+# -- Inferred --------------------------------------------------------------------------------------------------------------
+# Stock agents report no errors. What they do says enough to tell that a config of their fleet did them no good.
+
+_INFERRED = "Nectary: fleet revision "
+_LATE, _LOOKED_BACK = timedelta(seconds=60), timedelta(minutes=15)
+
+
+async def infer(tx: WriteTx, project_id: UUID, revision: int, failed: Iterable[tuple[UUID, str]]) -> None:
+    """Note what became of agents with a revision, once each. `failed`: agents, and why as a clause without their names."""
+    said = {id: f"{_INFERRED}{revision} failed: {why}"[:1024] for id, why in failed}
+    stands = select(agent_errors.c.agent_id).where(
+        agent_errors.c.agent_id.in_(said), agent_errors.c.error.startswith(_INFERRED), agent_errors.c.dismissed_at.is_(None)
+    )
+    known = set((await tx.execute(stands)).scalars())
+    for id, error in said.items():
+        if id not in known:
+            await statements.add(tx, agent_errors, project_id=project_id, agent_id=id, error=error)
+
+
+async def infer_from_polls(tx: WriteTx, most: int) -> None:
+    """Note agents that fetched a revision a while ago and do not run it, whether it is rolled out in stages or was published
+    to all at once."""
+    agents, polls = tables.agents, tables.fleet_polls
+    now = clock.now()
+    held = and_(polls.c.fleet_id == agents.c.fleet_id, polls.c.poll_key == agents.c.poll_key)
+    registered = agents.c.registered_at >= polls.c.at
+    runs_it = func.coalesce(agents.c.runs_revision, -1) == polls.c.revision
+    inferred = exists(
+        select(agent_errors.c.id).where(
+            agent_errors.c.agent_id == agents.c.id,
+            agent_errors.c.error.startswith(_INFERRED),
+            agent_errors.c.created_at >= polls.c.at,
+        )
+    )
+    query = (
+        select(agents.c.id, agents.c.project_id, polls.c.revision, case((registered, 1), else_=0).label("registered"))
+        .select_from(polls.join(agents, held))
+        .where(polls.c.at.between(now - _LOOKED_BACK, now - _LATE), not_(inferred))
+        .where(or_(not_(registered), and_(agents.c.runs_known_at.isnot(None), not_(runs_it))))
+        .limit(most)
+    )
+    for row in (await tx.execute(query)).all():
+        why = "it registered again, and runs something else" if row.registered else "it did not register after fetching it"
+        await infer(tx, row.project_id, row.revision, [(row.id, why)])
+
+
+async def dismiss_inferred(tx: WriteTx, runs: Mapping[UUID, int]) -> None:
+    """What was inferred of agents is over when they run what they should: `runs` says which revision."""
+    for id, revision in runs.items():
+        stands = and_(
+            agent_errors.c.agent_id == id, agent_errors.c.error.startswith(_INFERRED), agent_errors.c.dismissed_at.is_(None)
+        )
+        over = {"dismissed_at": clock.now(), "dismiss_reason": f"it runs fleet revision {revision}"}
+        await tx.execute(update(agent_errors).where(stands).values(over))

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from pydantic import StringConstraints
-from sqlalchemy import Row, Select, delete, func, select
+from sqlalchemy import Row, delete, func, select
 
 from nectary import clock
 from nectary.auth import tokens as proofs
 from nectary.caller import Caller, Kind
-from nectary.db import dialects, statements, tables
+from nectary.db import statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Forbidden, Gone, Invalid, Unauthenticated
 from nectary.metrics import store
-from nectary.resources import environments, quotas
+from nectary.resources import agent_starts, environments, fleet_serving, quotas
 from nectary.resources.names import HOSTNAME
 from nectary.shape import Page, Patch, Says, Shape, Time
 
@@ -129,26 +129,27 @@ class AgentPatch(Patch):
 # -- The agent's own side --------------------------------------------------------------------------------------------------
 
 
-async def register(tx: WriteTx, caller: Caller, report: Report, *, quota: int = 0) -> Registered:
+async def register(tx: WriteTx, caller: Caller, report: Report, *, address: str = "", quota: int = 0) -> Registered:
     """Find or make the agent of this machine. The same machine is the same agent, and its token stays good. A new one counts
-    for the project's quota; raises Forbidden when that is full.
+    for the project's quota; raises Forbidden when that is full. `address`: where it comes from, as its polls will.
 
     Fluent Bit registers at every start and after every reload (custom_calyptia), so most calls change little.
     """
     _require_sound(report)
     query = select(agents).where(statements.visible(agents, caller), agents.c.machine_id == report.machine_id)
     row = (await tx.execute(query)).one_or_none()
+    key = fleet_serving.poll_key(caller.id, address, one_host=caller.one_host)
     if row is None:
         await quotas.require_room(tx, caller.project_id, agents, quota, "agents quota exceeded")
-        row = await _insert(tx, caller.project_id, uuid4(), report)
+        row = await _insert(tx, caller.project_id, uuid4(), report, key)
     else:
-        row = await _update(tx, row, report)
+        row = await _update(tx, row, report, key)
     place = (await tx.execute(select(_environments.c.name).where(_environments.c.id == row.environment_id))).scalar_one()
     token = proofs.sign(await _key(tx, caller.project_id), AgentID=row.id, ProjectID=caller.project_id, TokenID=caller.id)
     return Registered(row.id, token, row.name, row.created_at, place)
 
 
-async def report_again(tx: WriteTx, token: str, id: str, report: Report) -> Caller:
+async def report_again(tx: WriteTx, token: str, id: str, report: Report, *, address: str = "") -> Caller:
     """An agent that kept its session says what it runs now (PATCH with X-Agent-Token).
 
     If it was deleted meanwhile it is made again under its old id: an agent whose PATCH fails is mute until it restarts
@@ -158,13 +159,16 @@ async def report_again(tx: WriteTx, token: str, id: str, report: Report) -> Call
     _require_sound(report)
     caller = Caller(Kind.AGENT, claimed, report.name, project_id)
     row = (await tx.execute(select(agents).where(agents.c.id == claimed))).one_or_none()
+    standing = select(tables.tokens.c.host).where(tables.tokens.c.id == token_id, tables.tokens.c.project_id == project_id)
+    its_token = (await tx.execute(standing)).one_or_none()
+    one_host = its_token is not None and its_token.host is not None
+    key = fleet_serving.poll_key(token_id, address, one_host=one_host)
     if row is not None:
-        await _update(tx, row, report)
-        return caller
-    standing = select(tables.tokens.c.id).where(tables.tokens.c.id == token_id, tables.tokens.c.project_id == project_id)
-    if (await tx.execute(standing)).first() is None:
+        await _update(tx, row, report, key)
+    elif its_token is not None:
+        await _insert(tx, project_id, claimed, report, key)
+    else:
         raise Gone("agent gone", "it was deleted, and so was the project token it registered with")
-    await _insert(tx, project_id, claimed, report)
     return caller
 
 
@@ -201,7 +205,7 @@ async def _key(tx: ReadTx, project_id: UUID) -> bytes:
     return key
 
 
-async def _insert(tx: WriteTx, project_id: UUID, id: UUID, report: Report) -> Row[Any]:
+async def _insert(tx: WriteTx, project_id: UUID, id: UUID, report: Report, key: str) -> Row[Any]:
     environment_id, _ = await environments.named(tx, project_id, report.environment_id)
     row = await statements.add(
         tx,
@@ -216,12 +220,14 @@ async def _insert(tx: WriteTx, project_id: UUID, id: UUID, report: Report) -> Ro
         seen_at=clock.now(),
         registered_at=clock.now(),
         **_reported(report),
+        **agent_starts.counted(key) | {"starts": 1},
     )
-    await statements.add(tx, agent_configs, project_id=project_id, agent_id=id, raw_config=report.raw_config)
+    config = await statements.add(tx, agent_configs, project_id=project_id, agent_id=id, raw_config=report.raw_config)
+    await agent_starts.note(tx, row, config.id)
     return row
 
 
-async def _update(tx: WriteTx, row: Row[Any], report: Report) -> Row[Any]:
+async def _update(tx: WriteTx, row: Row[Any], report: Report, key: str) -> Row[Any]:
     moment = clock.now()
     changed = {key: value for key, value in _reported(report).items() if row._mapping[key] != value}
     if "reported_name" in changed:
@@ -233,15 +239,17 @@ async def _update(tx: WriteTx, row: Row[Any], report: Report) -> Row[Any]:
         changed["fleet_id"] = fleet_id
     if report.tags is not None:
         changed["tags"] = list(report.tags)
+    config_id = None
     if "raw_config" in changed:
-        await statements.add(tx, agent_configs, project_id=row.project_id, agent_id=row.id, raw_config=report.raw_config)
+        text = {"project_id": row.project_id, "agent_id": row.id, "raw_config": report.raw_config}
+        config_id = (await statements.add(tx, agent_configs, **text)).id
     if changed:
         changed["updated_at"] = moment
         tx.touched["agentID"] = row.id
-    query = (
-        agents.update().where(agents.c.id == row.id).values(seen_at=moment, registered_at=moment, **changed).returning(agents)
-    )
+    changed |= {"seen_at": moment, "registered_at": moment} | agent_starts.counted(key)
+    query = agents.update().where(agents.c.id == row.id).values(changed).returning(agents)
     updated: Row[Any] = (await statements.written(tx, query)).one()
+    await agent_starts.note(tx, updated, config_id)
     return updated
 
 
@@ -297,49 +305,19 @@ def _require_sound(report: Report) -> None:
 
 # -- Everybody else's side -------------------------------------------------------------------------------------------------
 
-_listed = select(agents, _environments.c.name.label("environment_name")).join(
+listed = select(agents, _environments.c.name.label("environment_name")).join(
     _environments, _environments.c.id == agents.c.environment_id
 )
 
 
 async def get(tx: ReadTx, caller: Caller, id: UUID, *, silent_after: timedelta) -> Agent:
-    row = (await tx.execute(_listed.where(agents.c.id == id, statements.visible(agents, caller)))).one_or_none()
+    row = (await tx.execute(listed.where(agents.c.id == id, statements.visible(agents, caller)))).one_or_none()
     if row is None:
         raise statements.not_found(agents)
-    return _shape(row, silent_after)
+    return shape(row, silent_after)
 
 
-async def of_project(
-    tx: ReadTx,
-    caller: Caller,
-    *,
-    name: str | None,
-    tags_query: str | None,
-    environment_id: UUID | None,
-    fleet_id: UUID | None,
-    pipeline_id: UUID | None,
-    last: int,
-    before: Place | None,
-    silent_after: timedelta,
-) -> Page[Agent]:
-    query = _tagged(tx, _listed.where(statements.visible(agents, caller)), tags_query)
-    if name:
-        query = query.where(agents.c.name == name)
-    for column, wanted in (("environment_id", environment_id), ("fleet_id", fleet_id), ("pipeline_id", pipeline_id)):
-        if wanted:
-            query = query.where(agents.c[column] == wanted)
-    return await statements.page(tx, query, agents, lambda row: _shape(row, silent_after), last=last, before=before)
-
-
-def _tagged(tx: ReadTx, query: Select[Any], tags_query: str | None) -> Select[Any]:
-    """Tags joined by ` AND `: every one must be there; the contract knows no other operator."""
-    for tag in (tags_query or "").split(" AND "):
-        if tag.strip():
-            query = query.where(dialects.has_tag(tx.dialect, agents.c.tags, tag.strip()))
-    return query
-
-
-def _shape(row: Row[Any], silent_after: timedelta) -> Agent:
+def shape(row: Row[Any], silent_after: timedelta) -> Agent:
     status = "healthy" if clock.now() - row.seen_at <= silent_after else "unhealthy"
     return Agent.model_validate({**row._mapping, "status": status})
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import AliasChoices, Field
-from sqlalchemy import Row, Table, select
+from sqlalchemy import Row, Table, delete, select
 
 from nectary import sealing
 from nectary.caller import Caller
@@ -27,6 +27,10 @@ class Shelf:
     owners: Table
     owner_id: str
 
+
+# Every pipeline begins with this file, whether it was sent or not.
+PARSERS = "parsers"
+PARSERS_TEXT = b"# Parsers of this pipeline: [PARSER] and [MULTILINE_PARSER] sections.\n"
 
 CORE_INSTANCES = Shelf(tables.core_instance_files, tables.core_instances, "core_instance_id")
 PIPELINES = Shelf(tables.pipeline_files, tables.pipelines, "pipeline_id")
@@ -66,7 +70,17 @@ class FilePatch(Patch):
 async def create(tx: WriteTx, caller: Caller, shelf: Shelf, owner_id: UUID, new: NewFile, settings: Settings) -> Row[Any]:
     owner = await statements.get(tx, caller, shelf.owners, owner_id)
     key = await uses.key_of(tx, shelf.owners, owner)
+    if shelf is PIPELINES and new.name == PARSERS:
+        await _make_room_for_parsers(tx, owner_id)
     return (await put(tx, shelf, caller.project_id, owner_id, [new], key, settings))[0]
+
+
+async def _make_room_for_parsers(tx: WriteTx, pipeline_id: UUID) -> None:
+    """The file that every pipeline begins with gives way to the one that somebody made, as scripts of the original's command
+    line expect (`create pipeline_file --file parsers.conf`), unless it was changed already."""
+    files = PIPELINES.files
+    untouched = (files.c.name == PARSERS, files.c.contents == PARSERS_TEXT, files.c.encrypted.is_(False))
+    await tx.execute(delete(files).where(files.c.pipeline_id == pipeline_id, *untouched))
 
 
 async def put(

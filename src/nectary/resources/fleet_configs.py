@@ -1,34 +1,36 @@
-"""Fleet configs: what the agents of a fleet are given, its version, and its text in the format they ask for."""
+"""Fleet configs: what the agents of a fleet are given, and the text of each revision in the format they ask for."""
 
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from nectary.db import tables
 from nectary.db.transaction import ReadTx
 from nectary.errors import Refusal
 from nectary.fluentbit import edit
 from nectary.fluentbit.document import ConfigError, Format, Kind
-from nectary.resources import config_texts, fleet_files
-from nectary.resources.fleet_files import FleetFile
+from nectary.resources import config_texts, fleet_revisions
+from nectary.resources.fleet_revisions import BAD_CONFIG, KeptFile
+from nectary.resources.fleet_serving import Served, Serving, Split, revisions_of, served
 
-fleets = tables.fleets
+fleets, rollouts = tables.fleets, tables.rollouts
 
-BAD_FORMAT = "invalid fleet config format"
-BAD_CONFIG = "invalid fluentbit config"
+# Rollouts that each began while the one before, rolled back or cancelled, had the last word. Further back, those out of reach
+# get what they had then: the same text, for it was rolled back to.
+_MOST_SPLITS = 20
 
 
 @dataclass(frozen=True)
 class FleetConfig:
-    """A fleet's config as it was at one version (seconds since the epoch), with its files; written out once a format."""
+    """A revision of a fleet's config with its files; written out once a format."""
 
-    project_id: UUID
-    version: int
     format: Format
     text: str
-    files: tuple[FleetFile, ...]
+    files: tuple[KeptFile, ...]
     _written: dict[Format, bytes | Refusal] = field(default_factory=dict, repr=False)
 
     @property
@@ -73,10 +75,53 @@ def _reloadable(text: str, format: Format) -> str:
         return text
 
 
-async def load(tx: ReadTx, fleet_id: UUID) -> FleetConfig | None:
-    """The config as it is now; None when there is no such fleet. Whose it is, is the caller's to check."""
+@dataclass(frozen=True)
+class Published:
+    """Everything that a fleet's agents may be served now: who gets what, and the configs by their revision's number."""
+
+    fleet_id: UUID
+    project_id: UUID
+    newest: Served
+    serving: Serving
+    configs: Mapping[int, FleetConfig]
+
+    def to(self, key: str | None) -> tuple[Served, FleetConfig]:
+        """What a poll with this key gets; None: what somebody gets who is no agent, the newest."""
+        given = self.newest if key is None else served(self.serving, key)
+        return given, self.configs[given.revision]
+
+    @property
+    def weight(self) -> int:
+        return sum(config.weight for config in self.configs.values())
+
+
+async def load(tx: ReadTx, fleet_id: UUID) -> Published | None:
+    """What is published now; None when there is no such fleet. Whose it is, is the caller's to check."""
     row = (await tx.execute(select(fleets).where(fleets.c.id == fleet_id))).one_or_none()
     if row is None:
         return None
-    files = await fleet_files.all_of(tx, fleet_id)
-    return FleetConfig(row.project_id, row.config_version, Format(row.config_format), row.raw_config, files)
+    newest = Served(row.revision, row.config_version)
+    serving = await _serving(tx, row, newest)
+    configs = {}
+    for number in {newest.revision, *revisions_of(serving)}:
+        text, format = await fleet_revisions.text_of(tx, fleet_id, number)
+        configs[number] = FleetConfig(format, text, await fleet_revisions.files_of(tx, fleet_id, number))
+    return Published(fleet_id, row.project_id, newest, serving, configs)
+
+
+async def _serving(tx: ReadTx, fleet: Row[Any], newest: Served) -> Serving:
+    """As the rollout says that has the last word, and those it came after; the newest to all where there is none."""
+    found: list[Row[Any]] = []
+    next_id = fleet.rollout_id
+    while next_id is not None and len(found) < _MOST_SPLITS:
+        row = (await tx.execute(select(rollouts).where(rollouts.c.id == next_id))).one()
+        found.append(row)
+        next_id = row.after_id
+    if not found:
+        return newest
+    serving: Serving = Served(found[-1].from_revision, found[-1].from_version)
+    for row in reversed(found):
+        to, back = Served(row.to_revision, row.to_version), Served(row.back_revision, row.back_version)
+        inside = to if row.back_version is None else back
+        serving = Split(row.reach, frozenset(row.canary_keys), inside, outside=serving)
+    return serving

@@ -11,10 +11,12 @@ from nectary.db import statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Invalid
-from nectary.resources import fleet_versions, quotas
+from nectary.resources import fleet_checks, fleet_publishing, quotas
+from nectary.resources.fleet_publishing import AT_ONCE, Wish
+from nectary.resources.fleet_revisions import KeptFile
 from nectary.resources.names import Contents
 from nectary.settings import Settings
-from nectary.shape import Page, Patch, Says, Shape, Time
+from nectary.shape import Page, Patch, Says, Shape
 
 files, fleets = tables.fleet_files, tables.fleets
 
@@ -36,12 +38,8 @@ FileName = Annotated[
 ]
 
 
-class FleetFile(Shape):
-    id: UUID
-    name: str
-    contents: Contents
-    created_at: Time
-    updated_at: Time
+class FleetFile(KeptFile):
+    """A file as it now is."""
 
 
 class NewFleetFile(Shape):
@@ -54,10 +52,13 @@ class FleetFilePatch(Patch):
     contents: Contents | None = None
 
 
-async def create(tx: WriteTx, caller: Caller, fleet_id: UUID, new: NewFleetFile, settings: Settings) -> FleetFile:
+async def create(
+    tx: WriteTx, caller: Caller, fleet_id: UUID, new: NewFleetFile, settings: Settings, wish: Wish = AT_ONCE
+) -> FleetFile:
     """Add a file to a fleet that is there; its agents fetch it with the config, which counts as changed."""
+    before = await fleet_publishing.hold(tx, caller, fleet_id, wish.if_revision)
     file = await put(tx, caller, fleet_id, new, settings)
-    await fleet_versions.move_on(tx, fleet_id)
+    await fleet_publishing.publish(tx, before, "file", wish)
     return file
 
 
@@ -79,26 +80,40 @@ async def of_fleet(tx: ReadTx, caller: Caller, fleet_id: UUID, *, last: int, bef
     return await statements.page(tx, query, files, FleetFile.model_validate, last=last, before=before)
 
 
-async def all_of(tx: ReadTx, fleet_id: UUID) -> tuple[FleetFile, ...]:
-    """Every file of a fleet, newest first, as its agents get them."""
-    query = select(files).where(files.c.fleet_id == fleet_id).order_by(files.c.created_at.desc(), files.c.id.desc())
-    return tuple(FleetFile.model_validate(row) for row in await tx.execute(query))
-
-
-async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetFilePatch, settings: Settings) -> None:
+async def change(
+    tx: WriteTx,
+    caller: Caller,
+    id: UUID,
+    patch: FleetFilePatch,
+    settings: Settings,
+    wish: Wish = AT_ONCE,
+    *,
+    skip: bool = False,
+) -> None:
+    """Rename a file, or replace its contents. Raises Invalid where the config beside it could not be started with any more,
+    unless `skip`."""
     if patch.contents is not None:
         _require_small(patch.contents, settings)
-    before = await statements.get(tx, caller, files, id)
+    fleet = await fleet_publishing.hold(tx, caller, (await statements.get(tx, caller, files, id)).fleet_id, wish.if_revision)
+    before, beside = await statements.get(tx, caller, files, id), await fleet_checks.files_of(tx, fleet.id)
     after = await statements.change(tx, caller, files, id, **patch.changes())
     await _require_carried(tx, after.fleet_id)
     if (after.name, after.contents) != (before.name, before.contents):
-        await fleet_versions.move_on(tx, after.fleet_id)
+        if not skip:
+            await fleet_checks.require_still_sound(tx, fleet, beside, settings.schemas)
+        await fleet_publishing.publish(tx, fleet, "file", wish)
 
 
-async def remove(tx: WriteTx, caller: Caller, id: UUID) -> None:
-    fleet_id: UUID = (await statements.get(tx, caller, files, id)).fleet_id
+async def remove(
+    tx: WriteTx, caller: Caller, id: UUID, settings: Settings, wish: Wish = AT_ONCE, *, skip: bool = False
+) -> None:
+    """Delete a file, unless the config needs it; `skip`: all the same."""
+    fleet = await fleet_publishing.hold(tx, caller, (await statements.get(tx, caller, files, id)).fleet_id, wish.if_revision)
+    beside = await fleet_checks.files_of(tx, fleet.id)
     await statements.remove(tx, caller, files, id)
-    await fleet_versions.move_on(tx, fleet_id)
+    if not skip:
+        await fleet_checks.require_still_sound(tx, fleet, beside, settings.schemas)
+    await fleet_publishing.publish(tx, fleet, "file", wish)
 
 
 def _require_small(contents: bytes, settings: Settings) -> None:

@@ -5,24 +5,33 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, AliasChoices, Field, StringConstraints
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, case, exists, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, not_, null, select
 
 from nectary import clock
 from nectary.caller import Caller
 from nectary.db import dialects, statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
-from nectary.errors import Invalid
 from nectary.fluentbit.document import Format
-from nectary.resources import config_texts, fleet_files, fleet_versions, quotas
-from nectary.resources.fleet_configs import BAD_CONFIG, BAD_FORMAT
+from nectary.resources import (
+    agent_errors,
+    authors,
+    config_texts,
+    fleet_checks,
+    fleet_files,
+    fleet_publishing,
+    fleet_revisions,
+    quotas,
+)
+from nectary.resources.fleet_checks import Candidate
 from nectary.resources.fleet_files import NewFleetFile
+from nectary.resources.fleet_publishing import Wish
+from nectary.resources.fleet_revisions import BAD_CONFIG, BAD_FORMAT, FormatName, Message, Number, RawConfig
+from nectary.resources.rollout_plans import RolloutPlan
 from nectary.settings import Settings
 from nectary.shape import Page, Patch, Says, Shape, Time
 
-fleets, _agents, _errors = tables.fleets, tables.agents, tables.agent_errors
-
-MOST_TEXT = 1024 * 1024  # characters; agents take 10 MiB with the headers, a check of this much takes a third of a second
+fleets, _agents = tables.fleets, tables.agents
 
 
 def _folder(name: str) -> str:
@@ -44,8 +53,6 @@ FluentBitVersion = Annotated[
     StringConstraints(pattern=r"^(v?\d+(\.\d+){0,2}([-+][0-9A-Za-z.+-]+)?)?$", max_length=64),
     Says("invalid fluentbit version"),
 ]
-RawConfig = Annotated[str, StringConstraints(max_length=MOST_TEXT), Says(BAD_CONFIG)]
-FormatName = Annotated[str, Says(BAD_FORMAT)]
 
 
 class AgentsCount(Shape):
@@ -64,6 +71,8 @@ class Fleet(Shape):
     config_format: str
     tags: list[str]
     agents_count: AgentsCount
+    revision: int
+    rollout_policy: RolloutPlan | None
     created_at: Time
     updated_at: Time
 
@@ -77,6 +86,8 @@ class NewFleet(Shape):
     skip_config_validation: bool = False
     # The Go client's own spelling comes first: its field has no tag.
     files: Annotated[list[NewFleetFile] | None, Field(validation_alias=AliasChoices("Files", "files"))] = None
+    message: Message | None = None
+    rollout_policy: RolloutPlan | None = None
 
 
 class FleetPatch(Patch):
@@ -85,6 +96,11 @@ class FleetPatch(Patch):
     config_format: FormatName | None = None
     tags: list[FleetTag] | None = None
     skip_config_validation: bool = False
+    message: Message | None = None
+    if_revision: Number | None = None
+    urgent: bool = False
+    rollout: RolloutPlan | None = None
+    rollout_policy: RolloutPlan | None = None  # null takes it away
 
 
 class FleetsStatus(Shape):
@@ -101,7 +117,11 @@ async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings)
     """A fleet, with its first files. Raises Invalid for a config that its agents could not start with."""
     await quotas.require_room(tx, caller.project_id, fleets, settings.quota_fleets, "fleets quota exceeded")
     format = config_texts.format_named(new.config_format, BAD_FORMAT)
-    require_sound(new.raw_config, format, new.min_fluent_bit_version or "", skip=new.skip_config_validation)
+    candidate = Candidate(new.raw_config, format, {file.name: file.contents for file in new.files or ()})
+    if new.skip_config_validation:
+        fleet_checks.require_no_calyptia(candidate)
+    else:
+        fleet_checks.require_startable(candidate, new.min_fluent_bit_version or "")
     row = await statements.add(
         tx,
         fleets,
@@ -111,42 +131,45 @@ async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings)
         raw_config=new.raw_config,
         config_format=format,
         tags=list(dict.fromkeys(new.tags or ())),
+        rollout_policy=_kept(new.rollout_policy),
         config_version=int(clock.seconds()),
         config_changed_at=clock.now(),
     )
     for file in new.files or ():
         await fleet_files.put(tx, caller, row.id, file, settings)
-    return Fleet.model_validate({**row._mapping, "agents_count": AgentsCount(active=0, inactive=0, with_errors=0, errors=0)})
+    revision = await fleet_revisions.record(tx, row.id, "created", author=authors.of(caller), message=new.message or "")
+    return Fleet.model_validate(
+        {**row._mapping, "revision": revision, "agents_count": AgentsCount(active=0, inactive=0, with_errors=0, errors=0)}
+    )
 
 
-async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetPatch) -> Any:
+def _kept(policy: RolloutPlan | None) -> Any:
+    return null() if policy is None else policy.model_dump(mode="json", by_alias=True)
+
+
+async def change(tx: WriteTx, caller: Caller, id: UUID, patch: FleetPatch, settings: Settings) -> Any:
     """Change a fleet; its agents get another config when text or format are others than before. Gives the moment."""
-    row = (
-        await tx.execute(select(fleets).where(fleets.c.id == id, statements.visible(fleets, caller)).with_for_update())
-    ).first()
-    if row is None:
-        raise statements.not_found(fleets)
+    before = await fleet_publishing.hold(tx, caller, id, patch.if_revision)
     given = patch.changes()
+    for said in ("message", "if_revision", "urgent", "rollout"):
+        given.pop(said, None)
+    if "rollout_policy" in patch.model_fields_set:
+        given["rollout_policy"] = _kept(patch.rollout_policy)
     skip = given.pop("skip_config_validation", False)
     if "config_format" in given:
         given["config_format"] = config_texts.format_named(given["config_format"], BAD_FORMAT)
     if "tags" in given:
         given["tags"] = list(dict.fromkeys(given["tags"]))
-    text, format = given.get("raw_config", row.raw_config), Format(given.get("config_format", row.config_format))
-    if (text, format) != (row.raw_config, row.config_format):
-        require_sound(text, format, row.min_fluent_bit_version, skip=skip)
-        await fleet_versions.move_on(tx, id)
-    return (await statements.change(tx, caller, fleets, id, **given)).updated_at
-
-
-def require_sound(text: str, format: Format, version: str, *, skip: bool) -> None:
-    """Refuse what no agent could start with; `skip` lets all pass but a calyptia section, which would register it twice."""
-    if not skip:
-        config_texts.require_sound(text, format, BAD_CONFIG, version=version, fleet=True)
-        return
-    for finding in config_texts.findings(text, format, fleet=True):
-        if finding.kind == "calyptia_in_fleet":
-            raise Invalid(BAD_CONFIG, f"line {finding.line}: {finding.message}")
+    text, format = given.get("raw_config", before.raw_config), Format(given.get("config_format", before.config_format))
+    another = (text, format) != (before.raw_config, before.config_format)
+    if another:
+        candidate = Candidate(text, format, await fleet_checks.files_of(tx, id))
+        await fleet_publishing.require_fit(tx, before, candidate, settings.schemas, skip=skip)
+    moment = (await statements.change(tx, caller, fleets, id, **given)).updated_at
+    if another:
+        wish = Wish(authors.of(caller), patch.message or "", urgent=patch.urgent, rollout=patch.rollout)
+        await fleet_publishing.publish(tx, before, "edited", wish)
+    return moment
 
 
 async def delete(tx: WriteTx, caller: Caller, id: UUID) -> None:
@@ -202,42 +225,9 @@ def _counted(silent_after: timedelta) -> Select[Any]:
         fleets,
         _how_many(heard).label("active"),
         _how_many(not_(heard)).label("inactive"),
-        _how_many(_troubled()).label("with_errors"),
+        _how_many(agent_errors.standing()).label("with_errors"),
     )
 
 
 def _how_many(of: ColumnElement[bool]) -> ScalarSelect[int]:
     return select(func.count()).where(_agents.c.fleet_id == fleets.c.id, of).correlate(fleets).scalar_subquery()
-
-
-def _troubled() -> ColumnElement[bool]:
-    """Whether an agent has an error that nobody dismissed."""
-    return exists(select(_errors.c.id).where(_errors.c.agent_id == _agents.c.id, _errors.c.dismissed_at.is_(None)))
-
-
-async def status(tx: ReadTx, caller: Caller, id: UUID | None, *, silent_after: timedelta) -> FleetsStatus:
-    """How the agents of one fleet, or of all, are doing: each is one of the three, derived here and kept nowhere.
-
-    Unhealthy: silent, or with an error that stands. In progress: not started or reloaded since its fleet's config changed
-    (an agent says nothing when it applies a config, but it registers again). Healthy: the rest.
-    """
-    if id is not None:
-        await statements.get(tx, caller, fleets, id)
-    unhealthy = or_(_agents.c.seen_at < clock.now() - silent_after, _troubled())
-    behind = or_(_agents.c.registered_at.is_(None), _agents.c.registered_at < fleets.c.config_changed_at)
-    query = (
-        select(
-            func.count().label("managed"),
-            _sum(not_(or_(unhealthy, behind))).label("healthy"),
-            _sum(and_(not_(unhealthy), behind)).label("in_progress"),
-            _sum(unhealthy).label("unhealthy"),
-        )
-        .select_from(_agents)
-        .join(fleets, fleets.c.id == _agents.c.fleet_id)
-        .where(statements.visible(_agents, caller), fleets.c.id == id if id is not None else true())
-    )
-    return FleetsStatus.model_validate((await tx.execute(query)).one())
-
-
-def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)

@@ -37,7 +37,9 @@ class MembershipPatch(Patch):
 
 
 async def create(tx: WriteTx, project_id: UUID, user_id: UUID, *, roles: list[str], permissions: list[str]) -> Membership:
-    row = await statements.add(tx, memberships, project_id=project_id, user_id=user_id, roles=roles, permissions=permissions)
+    since = select(tables.projects.c.created_at).where(tables.projects.c.id == project_id).scalar_subquery()
+    values = {"project_id": project_id, "user_id": user_id, "project_created_at": since}
+    row = await statements.add(tx, memberships, **values, roles=roles, permissions=permissions)
     return Membership.model_validate(row)
 
 

@@ -25,7 +25,7 @@ from nectary.resources import (
     secrets,
 )
 from nectary.resources.checks import Check
-from nectary.resources.files import NewFile
+from nectary.resources.files import PARSERS, PARSERS_TEXT, NewFile
 from nectary.resources.names import invented
 from nectary.resources.pipeline_bodies import NewPipeline, automatic
 from nectary.resources.pipeline_intake import Text
@@ -33,10 +33,6 @@ from nectary.resources.pipeline_views import EVERYTHING, Asked, CreatedPipeline,
 from nectary.settings import Settings
 
 pipelines, core_instances, _checks = tables.pipelines, tables.core_instances, tables.pipeline_checks
-# Every pipeline gets this file, whether it was sent or not.
-PARSERS = "parsers"
-PARSERS_TEXT = b"# Parsers of this pipeline: [PARSER] and [MULTILINE_PARSER] sections.\n"
-
 HEALTH_CHECK_PORT = 2020
 
 Internal = Literal["health-check", "cluster-logging"]

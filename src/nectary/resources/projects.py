@@ -94,7 +94,9 @@ async def of_person(tx: ReadTx, person: Person, *, name: str | None, last: int, 
     query = query.where(_members.c.user_id == person.id)
     if name:
         query = query.where(projects.c.name == name)
-    return await statements.page(tx, query, projects, _with_membership, last=last, before=before)
+    # By the membership's copy of when the project was made: one index leads from the person to the newest of their projects.
+    place = (_members.c.project_created_at, _members.c.project_id)
+    return await statements.page(tx, query, projects, _with_membership, last=last, before=before, place=place)
 
 
 def _with_membership(row: Row[Any]) -> Project:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Table, Uuid, func, literal, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Table, Uuid, func, literal, or_, select, true
 
 from nectary.caller import Caller
 from nectary.db import dialects, statements, tables
@@ -70,22 +70,32 @@ def _named(table: Table, column: str = "name") -> _Source:
 
 
 async def search(tx: ReadTx, caller: Caller, resource: Resource, term: str, *, exact: bool) -> list[Found]:
-    """Those whose name is or holds `term`, by name; an exact match comes first, because Fluent Bit before 3.2.0 asks
-    without `exact` and takes the first row. An id in place of a name finds its thing. No term finds everything."""
+    """Those whose name is or holds `term`, by name; exact matches come first, because Fluent Bit before 3.2.0 asks without
+    `exact` and takes the first row. An id in place of a name finds its thing. No term finds everything.
+
+    Names equal to the term and ids are found by index. Whatever holds it is found by reading names in their order, from an
+    index too where they have one, until there are enough."""
     source = _source(tx.dialect, resource)
     table, name = source.table, source.name
     query = select(table.c.id, name.label("name")).select_from(table if source.rows is None else source.rows)
     query = query.where(statements.visible(table, caller))
+    texts = [name] if source.also is None else [name, source.also]
+    found: dict[UUID, Found] = {}
+
+    async def look(those: Select[Any]) -> None:
+        for row in await tx.execute(those.limit(MOST)):
+            found.setdefault(row.id, Found(id=row.id, name=row.name))
+
     if term:
-        texts = [name] if source.also is None else [name, source.also]
-        wanted: list[ColumnElement[bool]] = [text == term for text in texts]
+        for text in texts:
+            await look(query.where(text == term))
         if (id := _uuid(term)) is not None:
-            wanted.append(table.c.id == literal(id, Uuid()))
-        if not exact:
-            wanted += [text.icontains(term, autoescape=True) for text in texts]
-        query = query.where(or_(*wanted))
-    rows = await tx.execute(query.order_by((name == term).desc(), name, table.c.id).limit(MOST))
-    return [Found(id=row.id, name=row.name) for row in rows]
+            await look(query.where(table.c.id == literal(id, Uuid())))
+        found = dict(sorted(found.items(), key=lambda item: (item[1].name, item[0])))
+    if not (term and exact) and len(found) < MOST:
+        holds = or_(*(text.icontains(term, autoescape=True) for text in texts)) if term else true()
+        await look(query.where(holds).order_by(name, table.c.id))
+    return list(found.values())[:MOST]
 
 
 def _uuid(term: str) -> UUID | None:

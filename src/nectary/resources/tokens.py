@@ -94,4 +94,4 @@ async def prove(tx: ReadTx, token: str) -> Caller:
         raise Unauthenticated("invalid token", "it was deleted, or was never ours")
     if not proofs.proven(token, row.signing_key):
         raise Unauthenticated("invalid token", "its signature is wrong")
-    return Caller(Kind.PROJECT_TOKEN, id, row.name, project_id, frozenset(row.permissions))
+    return Caller(Kind.PROJECT_TOKEN, id, row.name, project_id, frozenset(row.permissions), one_host=row.host is not None)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 from sqlalchemy import delete, func, insert, select
 
 from nectary import clock
@@ -22,6 +22,17 @@ records, sessions = tables.trace_records, tables.trace_sessions
 _REFUSAL = Says("invalid trace record")
 # A chunk before output shows all it holds so far, so that a day's chunk would be kept again and again.
 _LONGEST = 64 * 1024
+_RECORDS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["timestamp", "record"],
+        "properties": {
+            "timestamp": {"description": "When, in seconds since the epoch."},
+            "record": {"type": "object", "additionalProperties": True},
+        },
+    },
+}
 
 
 def _seconds(value: Any) -> Any:
@@ -45,6 +56,14 @@ Moment = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "format": "date-time"}]}, mode="validation"),
     _REFUSAL,
 ]
+
+
+def _timed(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if not all("timestamp" in one and isinstance(one.get("record"), dict) for one in given):
+        raise ValueError("each has a `timestamp` and a `record`, which is an object")
+    return given
+
+
 _Text = Annotated[str, StringConstraints(max_length=1024), _REFUSAL]
 Kind = Annotated[Literal[1, 2, 3, 4], Says("invalid trace record kind")]
 
@@ -59,7 +78,7 @@ class NewTraceRecord(Shape):
     plugin_instance: Annotated[_Text, Field(alias="plugin_instance")] = ""
     plugin_alias: Annotated[_Text, Field(alias="plugin_alias")] = ""
     return_code: Annotated[int, Field(alias="return_code", ge=-(2**31), le=2**31 - 1), _REFUSAL] = 0
-    records: Annotated[list[dict[str, Any]], _REFUSAL] = []
+    records: Annotated[list[dict[str, Any]], AfterValidator(_timed), WithJsonSchema(_RECORDS), _REFUSAL] = []
 
 
 class TraceRecord(NewTraceRecord):

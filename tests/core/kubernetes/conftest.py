@@ -99,7 +99,9 @@ class Place:
         """A core instance's runtime with the rights that were installed, started and with its identity kept."""
         cluster = Cluster(kubeconfig.find(str(self.account)))
         reader = "nectary-core-reader"
-        made = Kubernetes(Settings(core_instance, self.namespace, **{"reader": reader, "node_logs": True, **others}), cluster)
+        patience = others.pop("patience", 240.0)
+        settings = Settings(core_instance, self.namespace, **{"reader": reader, "node_logs": True, **others})
+        made = Kubernetes(settings, cluster, patience=patience)
         self.opened.append(made)
         await made.start()
         if await made.keep.read() is None:

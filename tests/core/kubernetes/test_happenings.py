@@ -237,6 +237,9 @@ def test_a_daemonset_counts_the_nodes_it_fits() -> None:
     seen = {**made, "metadata": {**made["metadata"], "generation": 1}, "status": status}
     report = observed(Seen(seen), logging, namespace=NAMESPACE)
     assert (report.state, report.ready, report.replicas) == ("STARTED", 3, 4)
+    nowhere = {**seen, "status": {"observedGeneration": 1, "desiredNumberScheduled": 0, "numberReady": 0}}
+    report = observed(Seen(nowhere), logging, namespace=NAMESPACE)
+    assert (report.state, [event.reason for event in report.events]) == ("STARTED", ["NoNode"])
     none = {**seen, "status": {**status, "updatedNumberScheduled": 1, "numberReady": 4}}
     assert observed(Seen(none), logging, namespace=NAMESPACE).state == "STARTING"
 

@@ -201,6 +201,20 @@ async def test_somebody_elses_object_is_not_touched(place: Place) -> None:
     assert place.names("deployments") == []
 
 
+async def test_what_cannot_be_deployed_is_reported_of_the_version_that_cannot(place: Place) -> None:
+    needs_playing(place)
+    runtime = await place.runtime()
+    await runtime.apply(HTTP)
+    place.rolled_out("deployments", "small")
+    assert (await seen(runtime)).state == "STARTED"
+    await runtime.apply(replace(HTTP, config="pipeline: [\n", version="v2"))
+    report = await seen(runtime)
+    assert (report.state, report.version, report.ready) == ("FAILED", "v2", 1)
+    assert [event.reason for event in report.events] == ["ConfigInvalid"]
+    await runtime.apply(replace(HTTP, version="v1"))
+    assert ((await seen(runtime)).state, (await seen(runtime)).version) == ("STARTED", "v1")
+
+
 async def test_two_pipelines_of_one_name_do_not_take_turns(place: Place) -> None:
     runtime = await place.runtime()
     other = replace(HTTP, pipeline_id="c0000000-0000-0000-0000-0000000000ff")
@@ -327,6 +341,19 @@ async def test_who_the_core_instance_is_stays_in_a_secret(place: Place) -> None:
     assert len(made["managedFields"]) == 1 or not place.played
 
 
+async def test_a_deleted_identity_is_written_again_while_the_core_instance_lives(place: Place) -> None:
+    runtime = await place.runtime()
+    await runtime.apply(HTTP)
+    place.delete("secrets", "nectary-north")
+    await runtime.observe()
+    await runtime.apply(HTTP)
+    secret = place.get("secrets", "nectary-north")
+    assert await runtime.keep.read() == b'{"id": "a1", "project_id": "b1", "private_key": "key"}'
+    for plural, name in (("deployments", "small"), ("configmaps", "small"), ("services", "small-tcp9880")):
+        owners = [owner["uid"] for owner in place.get(plural, name)["metadata"]["ownerReferences"]]
+        assert owners == [secret["metadata"]["uid"]]
+
+
 async def test_another_ones_secret_is_not_taken_for_ours(place: Place) -> None:
     theirs = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "nectary-north"}}
     assert place.admin.post(place.path("secrets"), json=theirs).is_success
@@ -418,3 +445,20 @@ async def test_a_cluster_that_does_not_answer_is_said_so(tmp_path_factory: pytes
 
 def replace_account(place: Place, file: Any) -> Place:
     return replace(place, account=file, opened=[])
+
+
+async def test_pods_meet_the_restricted_standard_unless_they_read_the_nodes_logs(place: Place) -> None:
+    needs_playing(place)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    headers = {"Content-Type": "application/merge-patch+json"}
+    change = {"metadata": {"labels": labels}}
+    path = f"/api/v1/namespaces/{place.namespace}"
+    assert (await asyncio.to_thread(place.admin.patch, path, json=change, headers=headers)).is_success
+    runtime = await place.runtime()
+    for deployment in (SMALL, FULL, STATEFUL):
+        await runtime.apply(deployment)
+    place.pod("deployments", "small", "small-1", {})
+    place.pod("deployments", "checkout", "checkout-1", {})
+    await runtime.apply(CLUSTER_LOGGING)
+    with pytest.raises(AssertionError, match="forbidden: violates PodSecurity"):
+        place.pod("daemonsets", CLUSTER_LOGGING.name, "logging-1", {})

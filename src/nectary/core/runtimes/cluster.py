@@ -122,14 +122,15 @@ class Cluster:
             if error.status != 404:
                 raise
 
-    async def pod_log(self, name: str, lines: int, *, container: str, previous: bool = False) -> str:
-        """The newest lines of a container, each begun with its time."""
+    async def pod_log(self, name: str, lines: int, *, container: str, previous: bool = False, since: int = 0) -> str:
+        """The newest lines of a container, each begun with its time. `since`: of the last so many seconds only."""
         params = {
             "container": container,
             "tailLines": str(lines),
             "timestamps": "true",
             "previous": "true" if previous else "false",
             "limitBytes": str(8 * 1024 * 1024),
+            **({"sinceSeconds": str(since)} if since else {}),
         }
         return (await self._call("GET", f"{self._path('Pod', name)}/log", params=params)).text
 

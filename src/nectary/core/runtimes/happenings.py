@@ -208,6 +208,10 @@ def _of_crash(pod: Object, status: Object, ended: Mapping[str, Any], last_words:
 
 
 def _of_workload(workload: Object) -> Iterator[Event]:
+    desired, _, fresh = _counts(workload)
+    if workload["kind"] == "DaemonSet" and fresh and desired == 0:
+        text = "no node of the cluster fits it: look at its affinity and tolerations"
+        yield Event("k8s:deployment", "NoNode", text, _time(workload["metadata"].get("creationTimestamp")))
     for condition in (workload.get("status") or {}).get("conditions") or ():
         at = _time(condition.get("lastTransitionTime"))
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":

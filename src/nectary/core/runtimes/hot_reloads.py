@@ -23,8 +23,8 @@ class _Awaited:
 class HotReloads:
     """The reloads that are under way. They are forgotten with us: then the cluster is believed."""
 
-    def __init__(self, http: PodHttp) -> None:
-        self._http = http
+    def __init__(self, http: PodHttp, patience: float = PATIENCE_SECONDS) -> None:
+        self._http, self._patience = http, patience
         self._awaited: dict[str, _Awaited] = {}
         self._restarts: dict[str, str] = {}  # pipeline -> the version it is restarted for
 
@@ -42,7 +42,7 @@ class HotReloads:
         for address, before in awaited.counts.items():
             # No answer: the pod is gone, and the one in its place started with the new configuration.
             if await self._http.reloads(address) == before:
-                if time.monotonic() - awaited.since > PATIENCE_SECONDS:
+                if time.monotonic() - awaited.since > self._patience:
                     self._restarts[pipeline_id] = awaited.version
                     del self._awaited[pipeline_id]
                 return False

@@ -4,7 +4,9 @@ Nothing is remembered that matters: what runs is read from the cluster at every 
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from nectary import clock
@@ -21,37 +23,47 @@ from nectary.core.runtimes.cluster_settings import (
 )
 from nectary.core.runtimes.events import hide
 from nectary.core.runtimes.happenings import Seen, addresses, concerns, crashing, observed
-from nectary.core.runtimes.hot_reloads import HotReloads
+from nectary.core.runtimes.hot_reloads import PATIENCE_SECONDS, HotReloads
 from nectary.core.runtimes.manifests import Plan, plan
+from nectary.core.runtimes.pod_complaints import PodComplaints
 from nectary.core.runtimes.pod_http import PodHttp
 from nectary.core.runtimes.secret_keep import SecretKeep
 from nectary.core.runtimes.upkeep import WORKLOADS, Key, Upkeep, belonging
 from nectary.log import logger
 
 _LAST_WORDS = 20
+_OLDEST = (1, 30)
+"""From here on a pod can wait before it ends without a shell in its image (the `sleep` of preStop)."""
 _MAIN = "fluent-bit"
 
 log = logger(__name__)
 
 
 class Kubernetes:
-    """A `Runtime`. `keep`: the Secret with who the core instance is; whatever is made belongs to it."""
+    """A `Runtime`. `keep`: the Secret with who the core instance is; whatever is made belongs to it. `patience`: seconds until
+    pods that were to reload their configuration, and did not, are restarted."""
 
-    def __init__(self, settings: Settings, cluster: Cluster) -> None:
+    def __init__(self, settings: Settings, cluster: Cluster, *, patience: float = PATIENCE_SECONDS) -> None:
         self._settings, self._cluster = settings, cluster
         self.keep = SecretKeep(cluster, settings.core_instance)
         self._http = PodHttp()
         self._upkeep = Upkeep(settings, cluster)
-        self._reloads = HotReloads(self._http)
+        self._complaints = PodComplaints(cluster)
+        self._reloads = HotReloads(self._http, patience)
         self._plans: dict[str, Plan] = {}
         self._planned: dict[str, tuple[object, ...]] = {}  # what each plan was made of
         self._refused: dict[str, tuple[Event, ...]] = {}
+        self._asked: dict[str, str] = {}  # the version last asked for, taken or not
         self._reached: dict[str, int] = {}  # the number of replicas that were all ready last
         self._last_words: dict[tuple[str, int], str] = {}
 
     async def start(self) -> None:
-        """Raises RuntimeUnavailableError when there is no cluster, or we have no rights in the namespace."""
+        """Raises RuntimeUnavailableError when there is no cluster, it is too old, or we have no rights in the namespace."""
         version = await self._cluster.version()
+        if (match := re.match(r"v?(\d+)\.(\d+)", version)) and (int(match[1]), int(match[2])) < _OLDEST:
+            raise RuntimeUnavailableError(
+                f"the cluster is Kubernetes {version}; pipelines need {_OLDEST[0]}.{_OLDEST[1]} or newer"
+            )
         try:
             await self.keep.read()
             await cluster_trials.clear(self._cluster, self._settings)
@@ -65,6 +77,7 @@ class Kubernetes:
     async def apply(self, deployment: Deployment) -> None:
         """What the cluster refuses is in what is observed; what ran before runs on."""
         pipeline_id = deployment.pipeline_id
+        self._asked[pipeline_id] = deployment.version
         try:
             wanted = self._plan(deployment)
         except CannotDeployError as error:
@@ -107,6 +120,7 @@ class Kubernetes:
         self._plans.pop(pipeline_id, None)
         self._planned.pop(pipeline_id, None)
         self._refused.pop(pipeline_id, None)
+        self._asked.pop(pipeline_id, None)
         self._reached.pop(pipeline_id, None)
         self._reloads.forget(pipeline_id)
         try:
@@ -117,6 +131,7 @@ class Kubernetes:
     async def observe(self) -> Mapping[str, Observed]:
         """Every pipeline of which there is anything in the cluster, or that the cluster refused."""
         live = await self._upkeep.look()
+        await self.keep.mend({name: found for (kind, name), found in live.items() if kind == "Secret"})
         pods: dict[str, list[Object]] = {}
         for pod in await self._cluster.all_of("Pod", f"{selector_of(self._settings)},{COMPONENT}=pipeline"):
             pods.setdefault(pod["metadata"]["labels"].get(PIPELINE_ID, ""), []).append(pod)
@@ -126,14 +141,16 @@ class Kubernetes:
                 parts.setdefault(pipeline_id, {})[key] = found
         seen = {pipeline_id: await self._seen(found, pods.get(pipeline_id, [])) for pipeline_id, found in parts.items()}
         self._forget_words(pods)
-        reports = {pipeline_id: await self._report(pipeline_id, one) for pipeline_id, one in seen.items()}
+        reloading = {pipeline_id for pipeline_id in seen if not await self._reloads.done(pipeline_id)}
+        reports = {pipeline_id: self._report(pipeline_id, one, reloading) for pipeline_id, one in seen.items()}
         ill = [pipeline_id for pipeline_id, report in reports.items() if report.state != "STARTED"]
         if ill:  # the cluster's own warnings are many, and of interest only then
             warnings = await self._warnings()
             for pipeline_id in ill:
                 one = replace(seen[pipeline_id], warnings=[event for event in warnings if concerns(event, seen[pipeline_id])])
-                reports[pipeline_id] = await self._report(pipeline_id, one)
-        return reports
+                reports[pipeline_id] = self._report(pipeline_id, one, reloading)
+        await self._complaints.listen(pods, {id: one.deployment.environment.values() for id, one in self._plans.items()})
+        return {id: replace(report, events=(*report.events, *self._complaints.of(id))) for id, report in reports.items()}
 
     async def _seen(self, found: Mapping[Key, Object], pods: Sequence[Object]) -> Seen:
         words = {}
@@ -163,13 +180,15 @@ class Kubernetes:
         known = {pod["metadata"]["uid"] for some in pods.values() for pod in some}
         self._last_words = {key: words for key, words in self._last_words.items() if key[0] in known}
 
-    async def _report(self, pipeline_id: str, seen: Seen) -> Observed:
+    def _report(self, pipeline_id: str, seen: Seen, reloading: AbstractSet[str]) -> Observed:
         wanted = self._plans.get(pipeline_id)
         desired = (seen.workload or {}).get("spec", {}).get("replicas", 0)
         scaled = self._reached.get(pipeline_id, desired) != desired
         refused = self._refused.get(pipeline_id, ())
         report = observed(seen, wanted, refused, namespace=self._settings.namespace, scaled=scaled)
-        if report.state == "STARTED" and not await self._reloads.done(pipeline_id):
+        if refused:
+            return replace(report, version=self._asked.get(pipeline_id, report.version))
+        if report.state == "STARTED" and pipeline_id in reloading:
             return replace(report, state="STARTING", version="")
         if report.state == "STARTED" and report.ready >= report.replicas:
             self._reached[pipeline_id] = desired

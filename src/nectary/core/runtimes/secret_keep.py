@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from nectary.core.runtimes import RuntimeUnavailableError
@@ -18,6 +19,7 @@ class SecretKeep:
 
     def __init__(self, cluster: Cluster, core_instance: str) -> None:
         self._cluster, self._core_instance = cluster, core_instance
+        self._kept: bytes | None = None
         self._name = shortened(f"nectary-{label_value(core_instance)}".lower(), 63)
         self.owner: Owner | None = None
         self.labels: dict[str, str] = {}
@@ -61,9 +63,17 @@ class SecretKeep:
         except ApiError as error:
             raise RuntimeUnavailableError(f"the Secret {self._name} cannot be written; look at the Role: {error}") from None
 
+    async def mend(self, secrets: Mapping[str, Object]) -> None:
+        """Write it again when it is no longer among these, by name: what we make would belong to something that is gone."""
+        if self.owner is None or self._kept is None:
+            return
+        found = secrets.get(self._name)
+        if found is None or found["metadata"]["uid"] != self.owner.uid:
+            await self.write(self._kept)
+
     def _learn(self, secret: Object, data: bytes | None) -> None:
         """Who owns everything, and the labels by which the original's tools find what a core instance made."""
-        self.owner = Owner(secret["metadata"]["name"], secret["metadata"]["uid"])
+        self.owner, self._kept = Owner(secret["metadata"]["name"], secret["metadata"]["uid"]), data
         try:
             known: Any = json.loads(data or b"{}")
         except ValueError:

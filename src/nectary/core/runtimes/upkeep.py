@@ -91,6 +91,8 @@ class Upkeep:
                 if _cannot_change(wanted, error):
                     await self._replace(wanted)
                     continue
+                if error.status == 409 or (error.status >= 500 and "webhook" not in str(error)):
+                    raise  # of the cluster's own, and for the next turn
                 refusals.append(_refusal(wanted, error))
                 if wanted["kind"] not in _AFTER:
                     return refusals

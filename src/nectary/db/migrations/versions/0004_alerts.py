@@ -7,7 +7,7 @@ from nectary.db.dialects import UtcTime
 from nectary.db.tables import Json
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

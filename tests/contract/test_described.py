@@ -1,0 +1,110 @@
+"""Our own OpenAPI, held against the real server by a current schemathesis: whoever asks, answers are as it says.
+
+`make test` takes few examples of each operation; `make fuzz` a thousand, and every boundary the tool can think of.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nectary.caller import Kind
+from nectary.edge.openapi import operations as described
+from tests.contract.published import ROOT, our_document
+from tests.harness.ground import HEADERS, Ground
+from tests.harness.serving import Served
+from tests.walks.occasions import UNSERVED
+
+EXAMPLES = int(os.environ.get("DESCRIBED_EXAMPLES", "1"))
+MANY = EXAMPLES >= 100
+_LONGEST = 600 if not MANY else 24 * 3600
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(_LONGEST * 5)]
+
+# Whether a value is good is often a matter of more than its form (a cursor that this server gave, a config that Fluent Bit
+# reads), and words for numbers are taken where the meaning is plain: tests/walks/test_bad_input.py tells what is refused.
+_NOT_CHECKED = ("positive_data_acceptance", "negative_data_rejection")
+# These end what the other operations are about, or the session that asks: they are asked last.
+_ENDING = {"signOut"}
+_PHASES = "examples,coverage,fuzzing" if MANY else "examples,fuzzing"
+
+
+async def test_every_answer_is_as_described_whoever_asks(server: Served, ground: Ground) -> None:
+    places = await _places(ground)
+    (server.folder / "schemathesis.toml").write_text(_config(places))
+    ending = sorted({o["operationId"] for address, o in described(our_document()) if address.startswith("DELETE")} | _ENDING)
+    person = {HEADERS[Kind.USER]: ground.shown[Kind.USER]}
+    token = {HEADERS[Kind.PROJECT_TOKEN]: ground.shown[Kind.PROJECT_TOKEN]}
+    both = person | token
+    await _run(server, "nobody", {}, [])
+    await _run(server, "token", token, _given("exclude", ending))
+    succeeded = await _run(server, "person", person, _given("exclude", ending))
+    succeeded |= await _run(server, "ending", both, _given("include", ending))
+    served = [o for o in ground.operations if o.said and o.id not in UNSERVED]
+    print(f"{len(succeeded)} of {len(served)} operations answered a person with success")
+    assert len(succeeded) >= len(served) * 2 // 3, "the project was not as it was meant to be"
+
+
+async def _places(ground: Ground) -> dict[str, dict[str, Any]]:
+    """Operation -> what to put into its path and query, so that it finds something."""
+    known = await ground.known()
+    found: dict[str, dict[str, Any]] = {}
+    for operation in ground.operations:
+        places = {f"path.{name}": id for name, id in ground.places(operation, known).items()}
+        if any(one["name"] == "project_id" for one in operation.query):
+            places["query.project_id"] = ground.project_id
+        found[operation.id] = places
+    return found
+
+
+def _config(places: dict[str, dict[str, Any]]) -> str:
+    served = {operation["operationId"] for _, operation in described(our_document())}
+    sections = ['hooks = "tests.contract.described_hooks"']
+    for name, found in places.items():
+        if found and name in served:
+            lines = [f"[[operations]]\ninclude-operation-id = {json.dumps(name)}\n[operations.parameters]"]
+            sections.append("\n".join([*lines, *(f"{json.dumps(key)} = {json.dumps(id)}" for key, id in found.items())]))
+    return "\n\n".join(sections)
+
+
+def _given(what: str, names: list[str]) -> list[str]:
+    return [word for name in names for word in (f"--{what}-operation-id", name)]
+
+
+async def _run(server: Served, name: str, headers: dict[str, str], more: list[str]) -> set[str]:
+    """Run the tool as somebody; gives the operations that answered with success. Raises AssertionError with what it found."""
+    told = server.folder / f"{name}.json"
+    options: list[str] = [
+        *("--phases", _PHASES, "--max-examples", str(EXAMPLES), "--mode", "all", "--no-shrink", "--no-color"),
+        *("--exclude-checks", ",".join(_NOT_CHECKED), "--continue-on-failure", "--suppress-health-check", "all"),
+        *("--warnings", "off", "--report", "json", "--report-json-path", str(told), "--request-timeout", "60"),
+        *(word for key, value in headers.items() for word in ("--header", f"{key}: {value}")),
+        *more,
+    ]
+    if "--include-operation-id" not in more:
+        options += _given("exclude", sorted(UNSERVED))
+    if not MANY:
+        options.append("--generation-deterministic")
+    else:
+        options += ["--generation-database", "none"]
+    program = Path(sys.executable).with_name("st")
+    config = str(server.folder / "schemathesis.toml")
+    ran = await asyncio.to_thread(
+        subprocess.run,
+        [str(program), "--config-file", config, "run", f"{server.url}/openapi.json", *options],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST,
+        cwd=server.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    _, _, summary = ran.stdout.rpartition("Test cases:")
+    print(f"{name}: {summary[:200].strip().splitlines()[0] if summary else ran.stderr[-300:]}")
+    assert ran.returncode == 0, f"as {name}:\n{ran.stdout[-12000:]}\n{ran.stderr[-2000:]}\n{server.log()[-3000:]}"
+    rates = json.loads(told.read_text())["valid_rates"]
+    return {address for address, phases in rates.items() if any(phase["accepted"] for phase in phases.values())}
