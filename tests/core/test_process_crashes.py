@@ -14,7 +14,20 @@ import pytest
 
 from nectary.core.runtimes import Deployment, Scaling, children, procfs, remembered
 from nectary.core.runtimes.process import ProcessRuntime
-from tests.core.processes import Client, config, deployment, free_port, load, pids, running, runtime, seen, sink, until
+from tests.core.processes import (
+    Client,
+    config,
+    deployment,
+    free_port,
+    load,
+    pids,
+    running,
+    runtime,
+    seen,
+    sink,
+    until,
+    working_in,
+)
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(240)]
 
@@ -32,7 +45,7 @@ def core(folder: Path, program: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 def copies(folder: Path, id: str) -> list[int]:
     """How many Fluent Bits run of each replica of a pipeline; rehearsals are none."""
-    return [len(procfs.working_in(one)) for one in sorted((folder / "pipelines" / id / "replicas").glob("*"))]
+    return [len(working_in(one)) for one in sorted((folder / "pipelines" / id / "replicas").glob("*"))]
 
 
 async def test_data_flows_on_while_the_core_instance_is_dead(tmp_path: Path, fluent_bit: str) -> None:

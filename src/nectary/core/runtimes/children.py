@@ -202,8 +202,9 @@ def inherit(folder: Path) -> Child | None:
 
 
 def clear(folder: Path) -> None:
-    """End whatever still runs in this folder, at once."""
-    for pid in procfs.working_in(folder):
-        _log.warning("ended a process nobody knew", pid=pid, folder=str(folder))
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    """End whatever still runs here, at once: what has the folder's lock open, which is the child and what it started itself."""
+    for pid in procfs.holding(folder / _LOCK):
+        if pid != os.getpid():
+            _log.warning("ended a process of an earlier start", pid=pid, folder=str(folder))
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)

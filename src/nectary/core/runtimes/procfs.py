@@ -45,18 +45,17 @@ def usage(pid: int) -> Usage | None:
     return Usage((int(fields[11]) + int(fields[12])) / _TICK, int(fields[21]) * _PAGE)
 
 
-def working_in(folder: Path) -> list[int]:
-    """Processes whose working directory is the folder or below it: how those of ours are found when nothing else is left."""
-    root, found = str(folder.resolve()), []
+def holding(path: Path) -> list[int]:
+    """Processes that have a file open. Of other users' processes only root can see that."""
+    target, found = str(path.resolve()), []
     for entry in _PROC.iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            where = str((entry / "cwd").readlink()).removesuffix(" (deleted)")
+            if any(str(link.readlink()) == target for link in (entry / "fd").iterdir()):
+                found.append(int(entry.name))
         except OSError:
             continue
-        if (where == root or where.startswith(root + "/")) and started(int(entry.name)) is not None:
-            found.append(int(entry.name))
     return found
 
 
