@@ -52,7 +52,9 @@ async def test_no_list_costs_more_among_more_rows(world: World) -> None:
         costs.append({operation.id: await _cost(ground, operation, ask) for operation, ask in asked})
     more = {id for id, now in costs[1].items() if now > costs[0][id] * _SLACK + _GRACE}
     assert not (more - set(EXPECTED)), report([f"{id}: {costs[0][id]}, {costs[1][id]}" for id in sorted(more - set(EXPECTED))])
-    assert not world.context.database.embedded or more == set(EXPECTED), f"no longer so: {set(EXPECTED) - more}"
+    # Whether the agent that is copied stands in the fleet depends on what the ground was made of.
+    gone = set(EXPECTED) - more - {"fleet", "fleets"}
+    assert not (world.context.database.embedded and gone), f"no longer so: {gone}"
 
 
 async def test_no_list_takes_more_statements_for_more_rows(world: World) -> None:
