@@ -71,7 +71,7 @@ class Crowd:
             return copy
         for unique in (one for one in table.constraints if isinstance(one, UniqueConstraint)):
             self._tell_apart(copy, list(unique.columns), number)
-        for index in (one for one in table.indexes if one.unique and copy[one.columns[-1].name] is not None):
+        for index in (one for one in table.indexes if one.unique and copy[list(one.columns)[-1].name] is not None):
             self._tell_apart(copy, list(index.columns), number)
         if "id" not in copy:
             self._tell_apart(copy, list(table.primary_key.columns), number)
@@ -84,9 +84,11 @@ class Crowd:
             if isinstance(kind, String | Text):
                 copy[name] = f"{copy[name][:20]}-{number}"
             elif isinstance(kind, Integer | BigInteger | SmallInteger):
-                copy[name] = 1024 + number
+                copy[name] = 20_000 + number
             elif isinstance(kind, LargeBinary):
                 copy[name] = uuid4().bytes * 2
+            elif isinstance(kind, Uuid) and not column.foreign_keys:
+                copy[name] = uuid4()
             elif isinstance(kind, Uuid) and column.foreign_keys:
                 others = self._made[next(iter(column.foreign_keys)).column.table.name]
                 if len(others) <= number:
