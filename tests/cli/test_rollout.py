@@ -78,15 +78,9 @@ def test_stragglers_and_agents_are_listed(run: Run, server: Served) -> None:
     [project] = httpx.get(f"{server.url}/v1/projects", headers={"Authorization": f"Bearer {server.bearer()}"}).json()
     [fleet] = httpx.get(f"{server.url}/v1/projects/{project['id']}/fleets", headers=headers).json()
     for name, version in (("one", "5.1.1"), ("two", "4.0.0")):
-        told = {
-            "name": name,
-            "machineID": name,
-            "type": "fluentbit",
-            "version": version,
-            "rawConfig": "",
-            "fleetID": fleet["id"],
-        }
-        assert httpx.post(f"{server.url}/v1/agents", headers=headers, json=told).status_code == 201
+        agent = {"name": name, "machineID": name, "type": "fluentbit", "version": version, "rawConfig": ""}
+        body = {**agent, "fleetID": fleet["id"]}
+        assert httpx.post(f"{server.url}/v1/agents", headers=headers, json=body).status_code == 201
     code, told, _ = run("get", "stragglers", "--fleet", "edge")
     assert code == 0
     assert [line.split()[:3] for line in told.splitlines()[1:]] == [["two", "waiting", "4.0.0"], ["one", "waiting", "5.1.1"]]
