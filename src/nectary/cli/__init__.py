@@ -22,6 +22,7 @@ COMMANDS = {
     "config": "nectary.cli.configs",
     "schema": "nectary.cli.schemas",
     "rules": "nectary.cli.rules",
+    "core": "nectary.cli.core",
 }
 """Each command and the module whose `app` it is."""
 

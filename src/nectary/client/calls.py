@@ -50,7 +50,7 @@ class Client:
     """One server and one credential. `project` names the project to work in; a project token knows its own."""
 
     def __init__(self, url: str, token: str, *, project: str | None = None, timeout: float = 30.0) -> None:
-        claims = _claims(token)
+        claims = claims_of(token)
         self._project = project or claims.get("ProjectID")
         self._token_id = claims.get("TokenID")
         header = {"X-Project-Token": token} if claims else {"Authorization": f"Bearer {token}"}
@@ -196,11 +196,12 @@ class Client:
         except httpx.HTTPError as error:
             raise Unreachable(f"{self._http.base_url} does not answer: {error}") from error
         if answer.status_code >= 400:
-            raise _refused(answer)
+            raise refusal(answer)
         return answer
 
 
-def _refused(answer: httpx.Response) -> Refused:
+def refusal(answer: httpx.Response) -> Refused:
+    """What an answer of 400 or more says."""
     try:
         said = answer.json()
         return Refused(answer.status_code, str(said["error"]), said.get("detail"))
@@ -208,7 +209,7 @@ def _refused(answer: httpx.Response) -> Refused:
         return Refused(answer.status_code, answer.reason_phrase, answer.text[:200] or None)
 
 
-def _claims(token: str) -> dict[str, str]:
+def claims_of(token: str) -> dict[str, str]:
     """What a project token says of itself; nothing for any other token."""
     try:
         head = token.split(".", 1)[0]

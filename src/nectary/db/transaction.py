@@ -100,7 +100,13 @@ class Database:
             if self.embedded:
                 async with self._sqlite_begun(self._writing) as connection:
                     yield WriteTx(connection, beside=beside)
-                    connection.commit()
+                    try:
+                        connection.commit()
+                    except DBAPIError:
+                        # SQLite's transaction is still open then, while SQLAlchemy takes it for over and would not roll it
+                        # back: the next writer could not begin.
+                        connection.invalidate()
+                        raise
             else:
                 async with self._postgres_begun() as opened:
                     yield WriteTx(opened)
