@@ -194,11 +194,10 @@ async def fleet_of(server: Served, binary: str, folder: Path) -> AsyncIterator[F
         body = {"name": "edge", "rawConfig": config("first")}
         made = await person.ask("POST", f"/v1/projects/{project['id']}/fleets", 201, json=body)
 
-        async def token(name: str) -> str:
-            path = f"/v1/projects/{project['id']}/tokens"
-            return str((await person.ask("POST", path, 201, json={"name": name}))["token"])
-
-        real = [RealAgent(binary, folder / f"real-{n}", f"real-{n}", await token(f"real-{n}")) for n in range(REAL)]
+        hosts = [*(f"real-{n}" for n in range(REAL)), *(f"sim-{n:02}" for n in range(SIMULATED))]
+        enrolled = await person.ask("POST", f"/v1/fleets/{made['id']}/enroll", 201, json={"hosts": hosts})
+        token = {host["host"]: host["token"] for host in enrolled}
+        real = [RealAgent(binary, folder / name, name, token[name]) for name in hosts[:REAL]]
         simulated = []
         shared = await client()
 
@@ -206,9 +205,9 @@ async def fleet_of(server: Served, binary: str, folder: Path) -> AsyncIterator[F
             shared.headers["X-Agent-Token"] = token
             return shared
 
-        for n in range(SIMULATED):
-            own = await client(**{"X-Project-Token": await token(f"sim-{n:02}")})
-            simulated.append(SimulatedAgent(made["id"], f"sim-{n:02}", own, as_agent))
+        for name in hosts[REAL:]:
+            own = await client(**{"X-Project-Token": token[name]})
+            simulated.append(SimulatedAgent(made["id"], name, own, as_agent))
             await simulated[-1].start()
         for one in real:
             one.write(server.port, made["id"])

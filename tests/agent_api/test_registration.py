@@ -4,10 +4,14 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import insert, select
 
 from nectary import clock
+from nectary.db import tables
+from nectary.loops.housekeeping import tidy
 from tests.harness.world import World
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "agent"
@@ -155,3 +159,23 @@ async def test_an_unknown_fleet_is_answered_so_that_the_agent_keeps_running(worl
     search = f"/v1/search?project_id={world.project_id}&resource=fleet&term=my-fleet&exact=true"
     assert await world.machine.ask("GET", search, 200) == []
     await world.machine.ask("POST", "/v1/agents", 201, json=captured("register_fleet_applied"))
+
+
+async def test_each_registration_is_a_start_and_the_newest_hundred_are_kept(world: World) -> None:
+    machine = {**captured("register"), "machineID": "restless"}
+    made = await world.machine.ask("POST", "/v1/agents", 201, json=machine)
+    await world.machine.ask("POST", "/v1/agents", 201, json={**machine, "rawConfig": "[INPUT]\n    name cpu.0\n"})
+    starts = await world.machine.ask("GET", f"/v1/agents/{made['id']}/starts", 200)
+    configs = await world.machine.ask("GET", f"/v1/agents/{made['id']}/config_history", 200)
+    assert [one["configID"] for one in starts] == [one["id"] for one in configs]
+    table = tables.agent_starts
+    async with world.context.database.write() as tx:
+        agent = (await tx.execute(select(tables.agents).where(tables.agents.c.id == UUID(made["id"])))).one()
+        assert (agent.starts, agent.cohort is not None, agent.poll_key[:6]) == (2, True, "token:")
+        old = {"project_id": agent.project_id, "agent_id": agent.id, "config_id": UUID(configs[0]["id"]), "version": "5.1.1"}
+        rows = [{**old, "id": uuid4(), "created_at": clock.now() - timedelta(days=n)} for n in range(1, 120)]
+        await tx.execute(insert(table), rows)
+    await tidy(world.context)
+    left = await world.machine.ask("GET", f"/v1/agents/{made['id']}/starts", 200)
+    assert len(left) == 100
+    assert left[:2] == starts

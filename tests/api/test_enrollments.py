@@ -34,7 +34,9 @@ async def test_each_host_gets_a_token_and_a_config_that_joins_the_fleet(world: W
         await agent.ask("GET", f"{fleet}/config?format=ini", 200)
         found = await agent.ask("GET", f"/v1/search?project_id={world.project_id}&resource=fleet&term=edge&exact=true", 200)
         assert found[0]["id"] == fleet.rpartition("/")[2]
-        await agent.refused("PATCH", fleet, 403, "permission denied", json={"name": "mine"})
+        for method, path in (("PATCH", fleet), ("GET", fleet), ("GET", f"/v1/projects/{world.project_id}/agents")):
+            refused = await agent.refused(method, path, 403, "permission denied", json={})
+            assert "one host" in refused["detail"]
     names = {token["name"] for token in await world.admin.ask("GET", f"/v1/projects/{world.project_id}/tokens", 200)}
     assert {"edge / web-1.example.com", "edge / web-2"} <= names
 

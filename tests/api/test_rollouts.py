@@ -1,12 +1,16 @@
 """Rollouts over HTTP, with simulated agents and a clock that is moved; on both databases."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
 import pytest
 
+from nectary.db.transaction import Database
 from nectary.loops import rollouts as rollouts_loop
 from nectary.resources.fleet_running import Answers
+from nectary.server import make_context
+from nectary.settings import Settings
 from tests.harness.fleets import GOOD, SimulatedFleet, simulated_fleet
 from tests.harness.world import World
 
@@ -201,10 +205,10 @@ async def test_a_rollout_survives_a_restart_of_the_server_anywhere(fleet: Simula
     ("trouble", "cause"), [("errors", "errors"), ("retries", "retries"), ("dropped", "drops"), ("", "mute")]
 )
 async def test_an_agent_that_counts_worse_than_before_fails_the_stage(fleet: SimulatedFleet, trouble: str, cause: str) -> None:
-    await fleet.pass_time(40)
+    await fleet.pass_time(40, post_every=5)
     limits = {"applySeconds": 20, "windowSeconds": 30, "onFailure": "pause"}
     await fleet.publish(BETTER, rollout={"stages": "10% 5m, 100%", "thresholds": limits})
-    await fleet.pass_time(15)
+    await fleet.pass_time(15, post_every=5)
     assert len(fleet.running("better")) == 2
     for _ in range(8):
         for agent in fleet.agents:
@@ -212,7 +216,7 @@ async def test_an_agent_that_counts_worse_than_before_fails_the_stage(fleet: Sim
                 setattr(agent.counts, trouble, getattr(agent.counts, trouble) + 20)
             elif "better" in agent.runs:
                 agent.counts.records -= 50  # what pass_time adds
-        await fleet.pass_time(5)
+        await fleet.pass_time(5, post_every=5)
     now = await fleet.rollout()
     assert now["state"] == "paused", now
     assert {one["cause"] for one in now["progress"]["failures"]} == {cause}
@@ -249,3 +253,18 @@ async def test_a_fleet_with_a_policy_rolls_every_change_out_so(world: World) -> 
         await fleet.publish(GOOD.replace("tag a", "tag urgent"), urgent=True)
         await fleet.pass_time(10)
         assert len(fleet.running("urgent")) == 10
+
+
+async def test_replicas_take_each_step_once(fleet: SimulatedFleet, make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings()
+    other = make_context(settings, Database(settings.database))
+    await fleet.publish(DEADLY, rollout=QUICK)
+    for _ in range(12):
+        await fleet.pass_time(5, loops=False)
+        await fleet.turn(steps=False)
+        looks = (rollouts_loop.step(context) for context in (fleet.world.context, other, fleet.world.context, other))
+        await asyncio.gather(*looks)
+    await other.database.close()
+    assert [event["kind"] for event in await fleet.events()] == ["started", "widened", "paused", "rolled_back"]
+    path = f"/v1/projects/{fleet.world.project_id}/audit_logs?components[rolloutID]={(await fleet.rollout())['id']}"
+    assert len((await fleet.world.admin.ask("GET", path, 200))["items"]) == 3

@@ -71,6 +71,25 @@ def test_watching_one_that_succeeds_ends_well(run: Run) -> None:
     assert [line.split()[3] for line in told.splitlines() if " stage " in line and ":" in line.split()[0]][-1] == "done:"
 
 
+def test_stragglers_and_agents_are_listed(run: Run, server: Served) -> None:
+    headers = {"X-Project-Token": server.token}
+    _, fleets, _ = run("rollout", "list", "edge", "-o", "json")
+    assert fleets == "[]\n"
+    [project] = httpx.get(f"{server.url}/v1/projects", headers={"Authorization": f"Bearer {server.bearer()}"}).json()
+    [fleet] = httpx.get(f"{server.url}/v1/projects/{project['id']}/fleets", headers=headers).json()
+    for name, version in (("one", "5.1.1"), ("two", "4.0.0")):
+        agent = {"name": name, "machineID": name, "type": "fluentbit", "version": version, "rawConfig": ""}
+        body = {**agent, "fleetID": fleet["id"]}
+        assert httpx.post(f"{server.url}/v1/agents", headers=headers, json=body).status_code == 201
+    code, told, _ = run("get", "stragglers", "--fleet", "edge")
+    assert code == 0
+    assert [line.split()[:3] for line in told.splitlines()[1:]] == [["two", "waiting", "4.0.0"], ["one", "waiting", "5.1.1"]]
+    for filters in (("--version", "4"), ("--search", "tw"), ("--fleet", "edge", "--search", "two", "--status", "healthy")):
+        code, told, _ = run("get", "agents", *filters)
+        assert (code, [line.split()[0] for line in told.splitlines()]) == (0, ["NAME", "two"])
+    assert run("get", "agents", "--status", "ill")[0] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

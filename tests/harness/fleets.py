@@ -72,6 +72,7 @@ class SimulatedAgent:
     heard: list[tuple[int, str]] = field(default_factory=list)  # every answer to its polls: version and body
     counts: Counts = field(default_factory=Counts)
     started: float = 0.0
+    posted: float = 0.0
 
     async def start(self) -> None:
         """Register with what it has, as at every start."""
@@ -79,7 +80,7 @@ class SimulatedAgent:
         body = {**told, "os": "linux", "arch": "x86_64", "rawConfig": dump_of(self.runs), "fleetID": self.fleet_id}
         made = await self.client.ask("POST", "/v1/agents", 201, json=body)
         self.id, self.token = made["id"], made["token"]
-        self.counts, self.started = Counts(), clock.seconds()
+        self.counts, self.started, self.posted = Counts(), clock.seconds(), 0.0
 
     async def poll(self) -> bool:
         """Ask for the config; whether it was a newer one, which is then loaded."""
@@ -103,7 +104,11 @@ class SimulatedAgent:
             self.runs = text
         await self.start()
 
-    async def send_metrics(self) -> None:
+    async def send_metrics(self, every: float = 0.0) -> None:
+        """Post what it counted, unless it did so less than `every` seconds ago."""
+        if clock.seconds() - self.posted < every:
+            return
+        self.posted = clock.seconds()
         body = _metrics(clock.seconds(), self.started, self.counts)
         await self.as_agent(self.token).ask("POST", f"/v1/agents/{self.id}/metrics", 201, content=body)
 
@@ -158,25 +163,29 @@ class SimulatedFleet:
         found = await self.world.machine.ask("GET", f"/v1/rollouts/{newest['id']}/events", 200)
         return list(reversed(found))
 
-    async def pass_time(self, seconds: float, *, step: float = 5.0, silent: tuple[str, ...] = (), loops: bool = True) -> None:
-        """Let time pass: each step all agents poll, post their metrics and count ten records a second, then the loops turn."""
+    async def pass_time(
+        self, seconds: float, *, step: float = 5.0, silent: tuple[str, ...] = (), loops: bool = True, post_every: float = 30.0
+    ) -> None:
+        """Let time pass: each step all agents poll, count ten records a second and post that when it is time; then the loops
+        turn."""
         for _ in range(round(seconds / step)):
             self._time.enter_context(clock.moved(timedelta(seconds=step)))
             for agent in self.agents:
                 if agent.name not in silent:
                     await agent.poll()
                     agent.counts.records += round(10 * step)
-                    await agent.send_metrics()
+                    await agent.send_metrics(post_every)
             await metrics.write(self.world.context)
             if loops:
                 await self.turn()
 
-    async def turn(self) -> None:
-        """What the server does by itself every few seconds."""
+    async def turn(self, *, steps: bool = True) -> None:
+        """What the server does by itself every few seconds; without `steps` it moves no rollout."""
         await credentials.read_revocations(self.world.context)
         await fleets.note_polls(self.world.context)
         await rollouts.look_into_reports(self.world.context)
-        await rollouts.step(self.world.context)
+        if steps:
+            await rollouts.step(self.world.context)
 
     def running(self, mark: str) -> list[str]:
         """The agents that run a text with this mark in it."""

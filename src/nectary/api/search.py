@@ -18,7 +18,7 @@ from nectary.shape import Shape
 
 router = APIRouter(tags=["search"], route_class=Route)
 
-Searcher = Annotated[Caller, may("read:*", tables.projects, at="project_id")]
+Searcher = Annotated[Caller, may("read:*", tables.projects, at="project_id", hosts=True)]
 
 
 class FoundV1(Shape):

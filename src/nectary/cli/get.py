@@ -11,7 +11,7 @@ from nectary.cli.output import Column, Format
 from nectary.client import Client
 from nectary.errors import Unstartable
 
-app = output.group("List agents, projects, tokens or environments.")
+app = output.group("List agents, stragglers, projects, tokens or environments.")
 
 Url = Annotated[str, typer.Option(envvar="NECTARY_URL", help="The server's address.")]
 Token = Annotated[
@@ -43,7 +43,16 @@ def _show(things: Callable[[Client], Iterable[Any]], columns: list[Column], clie
 
 @app.command()
 def agents(
-    url: Url = URL, token: Token = None, project: Project = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE
+    search: Annotated[str, typer.Option(help="Only those with this in their names.")] = "",
+    fleet: Annotated[str, typer.Option(help="Only those of this fleet, by its name or id.")] = "",
+    version: Annotated[str, typer.Option(help="Only this Fluent Bit: 5.1.1, or 5.1.")] = "",
+    status: Annotated[str, typer.Option(help="healthy or unhealthy.")] = "",
+    tags: Annotated[str, typer.Option(help="Tags joined by ` AND `; all must be there.")] = "",
+    url: Url = URL,
+    token: Token = None,
+    project: Project = None,
+    data_dir: DataDir = DATA_DIR,
+    shown: Shown = Format.TABLE,
 ) -> None:
     """Agents, newest first."""
     columns = [
@@ -56,7 +65,42 @@ def agents(
         Column("AGE", lambda a: output.age(a.created_at)),
         Column("ID", lambda a: a.id),
     ]
-    _show(Client.agents, columns, Client(url, token_given(token, data_dir), project=project), shown)
+    asked = {"search": search, "version": version, "status": status, "tags_query": tags}
+
+    def wanted(client: Client) -> Iterable[Any]:
+        of = {"fleet_id": client.fleet(fleet).id} if fleet else {}
+        return client.agents(**of, **{name: value for name, value in asked.items() if value})
+
+    _show(wanted, columns, Client(url, token_given(token, data_dir), project=project), shown)
+
+
+@app.command()
+def stragglers(
+    fleet: Annotated[str, typer.Option(help="The fleet's name or id.")],
+    url: Url = URL,
+    token: Token = None,
+    project: Project = None,
+    data_dir: DataDir = DATA_DIR,
+    shown: Shown = Format.TABLE,
+) -> None:
+    """A fleet's agents that do not run what they should, and how far each has come."""
+    columns = [
+        Column("NAME", lambda s: s.name),
+        Column("STATE", lambda s: s.state),
+        Column("VERSION", lambda s: s.version),
+        Column("SHOULD RUN", lambda s: _revision(s.assigned_revision)),
+        Column("FETCHED", lambda s: _revision(s.downloaded_revision)),
+        Column("RUNS", lambda s: _revision(s.runs_revision)),
+        Column("STARTED", lambda s: output.age(s.registered_at)),
+        Column("HEARD OF", lambda s: output.age(s.seen_at)),
+        Column("ID", lambda s: s.agent_id),
+    ]
+    client = Client(url, token_given(token, data_dir), project=project)
+    _show(lambda client: client.stragglers(client.fleet(fleet).id), columns, client, shown)
+
+
+def _revision(number: int | None) -> str:
+    return "?" if number is None else str(number)
 
 
 @app.command()

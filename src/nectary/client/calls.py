@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,11 +23,11 @@ from nectary.client.things import (
     PublishedRevision,
     Rollout,
     RolloutEvent,
-    Row,
+    Straggler,
     Token,
 )
 
-T = TypeVar("T", bound=Row)
+T = TypeVar("T", bound=msgspec.Struct)
 _PAGE = 500
 _MOST_HOSTS = 1000
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -91,8 +91,9 @@ class Client:
     def environments(self) -> Iterator[Environment]:
         return self._pages(f"/v1/projects/{self.project_id}/environments", Environment)
 
-    def agents(self) -> Iterator[Agent]:
-        return self._pages(f"/v1/projects/{self.project_id}/agents", Agent)
+    def agents(self, **asked: str) -> Iterator[Agent]:
+        """Agents, newest first. `asked` by the API's names: search, version, status, fleet_id, fleet_status, tags_query."""
+        return self._pages(f"/v1/projects/{self.project_id}/agents", Agent, query=asked)
 
     def fleets(self) -> Iterator[Fleet]:
         return self._pages(f"/v1/projects/{self.project_id}/fleets", Fleet)
@@ -151,6 +152,10 @@ class Client:
             answer = self._answer(f"/v1/fleets/{fleet_id}/enroll", body=body, method="POST")
             yield from msgspec.json.decode(answer.content, type=list[EnrolledHost])
 
+    def stragglers(self, fleet_id: str) -> Iterator[Straggler]:
+        """The fleet's agents that do not run what they should."""
+        return self._pages(f"/v1/fleets/{fleet_id}/stragglers", Straggler)
+
     def rollouts(self, fleet_id: str, *, most: int | None = None) -> Iterator[Rollout]:
         """The fleet's rollouts, newest first."""
         return islice(self._pages(f"/v1/fleets/{fleet_id}/rollouts", Rollout, size=min(most or _PAGE, _PAGE)), most)
@@ -171,11 +176,11 @@ class Client:
     def _get(self, path: str, shape: type[T]) -> T:
         return msgspec.json.decode(self._answer(path).content, type=shape)
 
-    def _pages(self, path: str, shape: type[T], *, size: int = _PAGE) -> Iterator[T]:
+    def _pages(self, path: str, shape: type[T], *, size: int = _PAGE, query: Mapping[str, str] | None = None) -> Iterator[T]:
         """Every row, page by page; the server's Link header says where the next one begins."""
         before: str | None = None
         for _ in range(_MOST_PAGES):
-            answer = self._answer(path, {"last": size} | ({"before": before} if before else {}))
+            answer = self._answer(path, {**(query or {}), "last": size} | ({"before": before} if before else {}))
             rows = msgspec.json.decode(answer.content, type=list[shape])  # type: ignore[valid-type]
             yield from rows
             link = re.search(r'[?&]before=([^&>]+)[^>]*>; rel="next"', answer.headers.get("link", ""))

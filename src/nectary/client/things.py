@@ -109,6 +109,22 @@ class RolloutEvent(Row, frozen=True, kw_only=True):
     agents: list[str]
 
 
+class Straggler(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    """`state` is waiting (has not fetched what it should run), applying (has, and not said yet) or drifted (runs something
+    else); times are in UTC."""
+
+    agent_id: str
+    name: str
+    version: str
+    state: str
+    assigned_revision: int | None
+    downloaded_revision: int | None
+    downloaded_at: datetime | None
+    runs_revision: int | None
+    registered_at: datetime | None
+    seen_at: datetime
+
+
 class Author(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
     kind: str
     name: str

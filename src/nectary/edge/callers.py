@@ -100,10 +100,13 @@ class May:
     kinds: frozenset[Kind]
     denies: bool = False  # what is not there is 403, not 404
     absent: bool = False  # what is not there is nothing to refuse: deleting it again succeeds
+    hosts: bool = False  # agents ask for it: a token that was made for one host is good for nothing else
 
     async def admit(self, request: Request) -> None:
         asker = await identify(request)
         caller = await self._caller(request, asker)
+        if caller.one_host and not self.hosts:
+            raise Forbidden("permission denied", "this token is for the agent of one host, and for what agents ask")
         caller.require(self.permission)
         request.state.caller = caller
 
@@ -223,11 +226,12 @@ def may(
     by: frozenset[Kind] = PEOPLE_AND_TOKENS,
     denies: bool = False,
     absent: bool = False,
+    hosts: bool = False,
 ) -> Any:
     """Admit callers holding `permission`; see May."""
     if of is not None and at is None:
         at = _SPELLED.get(of.name) or wire_name(f"{of.name.removesuffix('s')}_id")
-    return Depends(May(permission, of, at, by, denies, absent))
+    return Depends(May(permission, of, at, by, denies, absent, hosts))
 
 
 SignedInPerson = Annotated[Person, Depends(SignedIn())]
