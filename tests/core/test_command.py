@@ -115,6 +115,26 @@ def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
         assert process.wait(PATIENCE) == 0
 
 
+def test_the_fake_runtime_counts_and_shows_what_would_pass_through(server: Served, tmp_path: Path) -> None:
+    process = begin(tmp_path, "--runtime", "fake", "--url", server.url, "--token", server.token, "--name", "fake")
+    headers = {"X-Project-Token": server.token}
+    try:
+        me = eventually(lambda: core_instances(server).get("fake"))
+        with httpx.Client(base_url=server.url, headers=headers, timeout=60) as http:
+            config = "@SET FAKE_RATE=1000\n[INPUT]\n    Name dummy\n[FILTER]\n    Name modify\n    Match *\n    Add a b\n"
+            config += "[OUTPUT]\n    Name null\n    Match *\n"
+            made = http.post(f"/v1/aggregators/{me['id']}/pipelines", json={"rawConfig": config}).json()
+            path = f"/v2/pipelines/{made['id']}/metrics_by_plugin"
+            eventually(lambda: all(http.get(path).json()[kind] for kind in ("inputs", "filters", "outputs")))
+            body = {"plugins": ["dummy.0"], "lifespan": "10m"}
+            session = http.post(f"/v1/pipelines/{made['id']}/trace_sessions", json=body).json()
+            shown = f"/v1/trace_sessions/{session['id']}/records"
+            eventually(lambda: {one["type"] for one in http.get(shown).json()} == {1, 2, 3, 4})
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
+
+
 # -- What a core instance of a cluster is told -----------------------------------------------------------------------------
 
 

@@ -39,7 +39,8 @@ async def test_a_taken_port_is_named_with_who_has_it_and_opened_once_it_is_free(
             assert f"tcp port {front} is taken by" in said(found, "PortInUse")
             assert f"(process {os.getpid()})" in said(found, "PortInUse")
             assert "p-port" not in found.endpoints
-        await seen(here, "p", lambda it: it.state == "STARTED" and "p-port" in it.endpoints)
+        found = await seen(here, "p", lambda it: it.state == "STARTED" and "p-port" in it.endpoints)
+        assert said(found, "PortOpened")
         assert set(untouched) <= set(pids(tmp_path / "state"))
 
 

@@ -332,6 +332,7 @@ class Pipeline:
         self._routed = ports
         for id in set(self._closed) - set(errors):
             self.events.over("PortInUse", id)
+            self.events.add("PortOpened", "a port that could not be opened is open now", about=id)
         self._closed = errors
         for id, error in errors.items():
             self.events.add(

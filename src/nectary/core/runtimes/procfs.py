@@ -18,6 +18,11 @@ class Usage:
     memory: int
 
 
+def is_there() -> bool:
+    """Whether this is a machine where processes can be told apart for certain: Linux 5.3 or newer."""
+    return hasattr(os, "pidfd_open") and (_PROC / "self/stat").exists()
+
+
 def boot() -> str:
     """Which start of the machine this is: a process number and start time mean the same process only within one."""
     return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
