@@ -13,7 +13,8 @@ from nectary import clock
 from nectary.caller import PERMISSIONS, Kind
 from nectary.db import statements, tables
 from nectary.edge.callers import May
-from nectary.resources import memberships, sessions, tokens, users
+from nectary.resources import alerts, memberships, sessions, tokens, users
+from nectary.resources.alert_conditions import Subject
 from nectary.resources.tokens import NewToken
 from tests.harness import agent_asks, bodies
 from tests.harness.operations import Operation, operations, table_named, table_of
@@ -68,6 +69,8 @@ class Ground:
             await self._new_core_instance()
         if tables.rollouts.name not in await self._kinds_of_things():
             await self._roll_out()
+        if tables.alerts.name not in await self._kinds_of_things():
+            await self._alert()
         before: frozenset[str] | None = None
         while before != (now := await self._kinds_of_things()):
             before = now
@@ -112,6 +115,16 @@ class Ground:
         await client.ask("PATCH", f"/v1/fleets/{fleet['id']}", 200, json=change)
         [rollout] = await client.ask("GET", f"/v1/fleets/{fleet['id']}/rollouts", 200)
         await client.ask("POST", f"/v1/rollouts/{rollout['id']}/cancel", 200, json={})
+
+    async def _alert(self) -> None:
+        """An alert as the loop that looks for them begins it, of a rule with a webhook; nobody posts to it here."""
+        new = {"name": f"watch-{next(_numbers)}", "kind": "core_instance_unreachable", "webhookURL": "http://127.0.0.1:5000/hook"}
+        path = f"/v1/projects/{self.project_id}/alert_rules"
+        made = await self.client(Kind.PROJECT_TOKEN).ask("POST", path, 201, json=new)
+        subject = Subject("core_instance", UUID(self.core_instance_id), "ci", "it does not answer")
+        async with self.world.context.database.write() as tx:
+            rule = (await tx.execute(select(tables.alert_rules).where(tables.alert_rules.c.id == UUID(made["id"])))).one()
+            await alerts.follow(tx, rule, [subject], [])
 
     async def _try(self, operation: Operation) -> None:
         """Ask for it in the ways that may work, unless it makes what is there already, or needs what is not."""
