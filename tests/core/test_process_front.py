@@ -231,9 +231,7 @@ async def test_an_unknown_protocol_stays_and_is_ended_in_a_pause() -> None:
     async with behind("one", http=False) as backs, opened("opaque", *backs) as (doors, port, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"\x16\x03\x01 something")
-        began = time.monotonic()
-        assert (await doors.drain("p", 0, 30))["cut"] == 0
-        assert time.monotonic() - began < 25, "it did not wait until the end"
+        assert (await doors.drain("p", 0, 3600))["cut"] == 0, "and does not wait until the end"
         assert bytes(backs[0].read) == b"\x16\x03\x01 something"
         assert await reader.read() == b""
         writer.close()

@@ -136,7 +136,7 @@ def run(
 
     def made() -> Runtime:
         if runtime is Where.KUBERNETES:
-            return kubernetes_settings.runtime(wanted.name)
+            return kubernetes_settings.runtime(wanted.name, node_logs=cluster_logging)
         return running.local(state_dir, fake=runtime is Where.FAKE, program=fluent_bit, listen=listen, advertise=advertise)
 
     try:

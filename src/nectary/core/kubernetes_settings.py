@@ -49,8 +49,11 @@ def tolerations(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def runtime(name: str, environment: Mapping[str, str] = os.environ) -> Runtime:
-    """The Kubernetes runtime for a core instance of that name. Raises RuntimeUnavailableError when there is no cluster."""
+def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs: bool = False) -> Runtime:
+    """The Kubernetes runtime for a core instance of that name. `node_logs`: pipelines may read the logs of their nodes.
+
+    Raises RuntimeUnavailableError when there is no cluster.
+    """
     from nectary.core.runtimes import kubeconfig  # noqa: PLC0415 - only who has a cluster loads what speaks to one
     from nectary.core.runtimes.cluster import Cluster  # noqa: PLC0415
     from nectary.core.runtimes.cluster_settings import Settings  # noqa: PLC0415
@@ -67,7 +70,7 @@ def runtime(name: str, environment: Mapping[str, str] = os.environ) -> Runtime:
         "proxies": {one: environment[one] for one in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") if environment.get(one)},
         "skip_services": is_on(environment, "SKIP_SERVICE_CREATION"),
         "local_traffic": is_on(environment, "EXTERNAL_TRAFFIC_LOCAL"),
-        "node_logs": is_on(environment, "CLUSTER_LOGGING"),
+        "node_logs": node_logs or is_on(environment, "CLUSTER_LOGGING"),
         "reader": value(environment, "PIPELINE_READER_ACCOUNT"),
         "listen": value(environment, "PIPELINE_LISTEN"),
     }

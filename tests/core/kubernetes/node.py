@@ -35,7 +35,8 @@ class Running:
         environment = {"PATH": "/usr/bin:/bin"}
         for source in pod["spec"]["containers"][0].get("envFrom", ()):
             environment |= {key: value.decode() for key, value in objects.data({"secret": source["secretRef"]}).items()}
-        command = [fluent_bit, f"--config={config}"]
+        options = pod["spec"]["containers"][0]["args"][1:]
+        command = [fluent_bit, f"--config={config}", *options]
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -111,13 +112,13 @@ class Node:
                 self._take(pod)
             elif (code := self.pods[name].process.poll()) is not None:
                 self._ended(pod, code)
-            elif not _is_ready(pod):
+            elif not _is_ready(pod) and "readinessProbe" in pod["spec"]["containers"][0]:
                 self._probe(pod)
 
     def _ended(self, pod: Any, code: int) -> None:
         ended = {"terminated": {"exitCode": code, "reason": "Error"}}
         if pod["spec"]["restartPolicy"] == "Never":
-            self._status(pod, {"phase": "Failed"}, {"state": ended}, ready=False)
+            self._status(pod, {"phase": "Failed" if code else "Succeeded"}, {"state": ended}, ready=False)
             return
         waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}}
         self._status(pod, {"phase": "Running"}, {"state": waiting, "lastState": ended, "restartCount": 1}, ready=False)

@@ -124,11 +124,50 @@ async def hot(place: Place, runtime: Kubernetes) -> Deployment:
     return deployment
 
 
+async def loaded(place: Place, runtime: Kubernetes, wanted: Deployment) -> None:
+    """Turn after turn until the rehearsal is over, and the cluster has the configuration."""
+
+    async def taken() -> bool:
+        await runtime.apply(wanted)
+        report = (await runtime.observe())[RUNS.pipeline_id]
+        assert (report.state, report.events) == ("STARTING", ()), report
+        found = place.get("configmaps", "small")["metadata"]["annotations"]["nectary/version"]
+        return bool(found == wanted.version)
+
+    await eventually(taken)
+
+
+async def test_a_configuration_that_fluent_bit_does_not_take_is_not_reloaded(place: Place, node: Node) -> None:
+    runtime = await place.runtime()
+    deployment = await hot(place, runtime)
+    wrong = replace(deployment, config=DUMMY.replace("name: stdout", "name: nosuch"), version="v2")
+
+    async def refused() -> str:
+        await runtime.apply(wrong)
+        report = (await runtime.observe())[RUNS.pipeline_id]
+        assert report.ready == 1
+        return report.events[0].message if (report.state, report.version) == ("FAILED", "v2") else ""
+
+    said = await eventually(refused)
+    assert "what ran before runs on" in said
+    assert "nosuch" in said
+    assert place.get("configmaps", "small")["metadata"]["annotations"]["nectary/version"] == "v1"
+    await runtime.apply(deployment)
+    report = (await runtime.observe())[RUNS.pipeline_id]
+    assert (report.state, report.version, report.events) == ("STARTED", "v1", ())
+
+    async def cleared() -> bool:
+        left = place.admin.get(place.path("pods")).json()["items"]
+        return [one["metadata"]["name"] for one in left] == ["small-a"]
+
+    assert await eventually(cleared)
+
+
 async def test_a_hot_reload_is_done_when_fluent_bit_has_counted_it(place: Place, node: Node) -> None:
     runtime = await place.runtime()
     deployment = await hot(place, runtime)
     before = template(place)
-    await runtime.apply(replace(deployment, config=DUMMY.replace("samples: 3", "samples: 4"), version="v2"))
+    await loaded(place, runtime, replace(deployment, config=DUMMY.replace("samples: 3", "samples: 4"), version="v2"))
     place.rolled_out("deployments", "small")
     assert template(place) == before, "no pod is replaced"
     report = (await runtime.observe())[RUNS.pipeline_id]
@@ -146,9 +185,7 @@ async def test_pods_that_do_not_reload_are_restarted(place: Place, node: Node) -
     runtime = await place.runtime(patience=0.0)
     deployment = await hot(place, runtime)
     changed = replace(deployment, config=DUMMY.replace("samples: 3", "samples: 4"), version="v2")
-    await runtime.apply(changed)
-    place.rolled_out("deployments", "small")
-    assert (await runtime.observe())[RUNS.pipeline_id].state == "STARTING"
+    await loaded(place, runtime, changed)
     await runtime.apply(changed)
     assert template(place)["metadata"]["annotations"]["nectary/restarted-for"] == "v2"
     place.rolled_out("deployments", "small")

@@ -16,10 +16,15 @@ _LINES = 200
 _START_SECONDS = 60.0  # to find a node and pull an image; not the configuration's time
 
 
-def objects(settings: Settings, trial: Trial, owner: Owner | None = None) -> tuple[Object, ...]:
-    """What a trial consists of; the pod, which ends by itself, is the last. Raises CannotDeployError."""
+def objects(
+    settings: Settings, trial: Trial, owner: Owner | None = None, *, image: str = "", dry: bool = False
+) -> tuple[Object, ...]:
+    """What a trial consists of; the pod, which ends by itself, is the last. `dry`: Fluent Bit only reads the configuration.
+
+    Raises CannotDeployError.
+    """
     name = f"check-{trial.id}"[:52].rstrip("-")
-    deployment = Deployment(trial.id, name, "", trial.config, files=trial.files, environment=trial.environment)
+    deployment = Deployment(trial.id, name, "", trial.config, image=image, files=trial.files, environment=trial.environment)
     made = []
     for found in plan(settings, deployment, owner).objects:
         if found["kind"] != "Deployment":
@@ -32,9 +37,16 @@ def objects(settings: Settings, trial: Trial, owner: Owner | None = None) -> tup
             "terminationGracePeriodSeconds": 1,
             "activeDeadlineSeconds": int(_START_SECONDS + trial.seconds + 30),  # should we be gone by then
         }
+        if dry:
+            spec["containers"] = [_dry(container) for container in spec["containers"]]
         metadata = {**_as_check(found["metadata"]), "annotations": template["metadata"]["annotations"]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
     return (*made, pod)
+
+
+def _dry(container: Object) -> Object:
+    kept = {name: value for name, value in container.items() if not name.endswith("Probe")}
+    return {**kept, "args": [*container["args"], "--dry-run"]}
 
 
 def _as_check(metadata: Object) -> Object:
@@ -52,9 +64,10 @@ async def run(cluster: Cluster, http: PodHttp, settings: Settings, trial: Trial,
         for one in wanted:
             await cluster.apply(one)
         said = await _watch(cluster, http, wanted[-1], trial.seconds)
-        logs = await _logs(cluster, pod)
+        said_by_it = await logs(cluster, pod)
         return Verdict(
-            "failed" if said else "ok", hide("\n\n".join(part for part in (said, logs) if part), trial.environment.values())
+            "failed" if said else "ok",
+            hide("\n\n".join(part for part in (said, said_by_it) if part), trial.environment.values()),
         )
     except ApiError as error:
         return Verdict("failed", f"the cluster did not run it: {error}")
@@ -120,7 +133,8 @@ def _pending(status: Object) -> str:
     return ""
 
 
-async def _logs(cluster: Cluster, pod: str) -> str:
+async def logs(cluster: Cluster, pod: str) -> str:
+    """The newest lines of a trial's Fluent Bit, each begun with its time."""
     try:
         return await cluster.pod_log(pod, _LINES, container="fluent-bit")
     except ApiError:  # it never started

@@ -27,6 +27,7 @@ from nectary.core.runtimes.hot_reloads import PATIENCE_SECONDS, HotReloads
 from nectary.core.runtimes.manifests import Plan, plan
 from nectary.core.runtimes.pod_complaints import PodComplaints
 from nectary.core.runtimes.pod_http import PodHttp
+from nectary.core.runtimes.rehearsals import Rehearsals
 from nectary.core.runtimes.secret_keep import SecretKeep
 from nectary.core.runtimes.upkeep import WORKLOADS, Key, Upkeep, belonging
 from nectary.log import logger
@@ -48,6 +49,7 @@ class Kubernetes:
         self.keep = SecretKeep(cluster, settings.core_instance)
         self._http = PodHttp()
         self._upkeep = Upkeep(settings, cluster)
+        self._rehearsals = Rehearsals(cluster)
         self._complaints = PodComplaints(cluster)
         self._reloads = HotReloads(self._http, patience)
         self._plans: dict[str, Plan] = {}
@@ -83,8 +85,8 @@ class Kubernetes:
         except CannotDeployError as error:
             self._refuse(pipeline_id, [Event("k8s:deployment", error.reason, str(error), clock.now())])
             return
-        if deployment.strategy == "hotReload":
-            await self._expect_reload(wanted)
+        if not await self._may_go(wanted):
+            return
         self._refuse(pipeline_id, await self._upkeep.put(wanted))
 
     def _plan(self, deployment: Deployment) -> Plan:
@@ -106,14 +108,23 @@ class Kubernetes:
         if events:
             self._refused[pipeline_id] = tuple(before.get((event.reason, event.message), event) for event in events)
 
-    async def _expect_reload(self, wanted: Plan) -> None:
+    async def _may_go(self, wanted: Plan) -> bool:
+        """Whether the cluster may have it now: what pods are to reload is rehearsed first, and their reload then waited for."""
         name, pipeline_id = wanted.deployment.name, wanted.deployment.pipeline_id
         live = await self._upkeep.recent()
         there = live.get(("ConfigMap", name))
         version = ((there or {}).get("metadata", {}).get("annotations") or {}).get(VERSION)
-        if version and version != wanted.deployment.version:
+        if wanted.deployment.strategy != "hotReload" or version in (None, wanted.deployment.version):
+            await self._rehearsals.forget(pipeline_id)
+            return True
+        why = await self._rehearsals.outcome(self._settings, wanted, self.keep.owner)
+        if why:
+            text = f"Fluent Bit does not take this configuration, and what ran before runs on: {why}"
+            self._refuse(pipeline_id, [Event("k8s:pod", "ConfigRefused", text, clock.now())])
+        elif why is not None:
             pods = await self._pods(pipeline_id)
             await self._reloads.expect(pipeline_id, wanted.deployment.version, addresses(pods, wanted))
+        return why == ""
 
     async def remove(self, pipeline_id: str) -> None:
         """Its pods have their time to flush; what they kept on claimed volumes stays when its policy says so."""
@@ -124,6 +135,7 @@ class Kubernetes:
         self._reached.pop(pipeline_id, None)
         self._reloads.forget(pipeline_id)
         try:
+            await self._rehearsals.forget(pipeline_id)
             await self._upkeep.clear(pipeline_id)
         except ApiError as error:
             self._refuse(pipeline_id, [Event("k8s:deployment", "CannotRemove", f"the cluster keeps it: {error}", clock.now())])
@@ -188,7 +200,7 @@ class Kubernetes:
         report = observed(seen, wanted, refused, namespace=self._settings.namespace, scaled=scaled)
         if refused:
             return replace(report, version=self._asked.get(pipeline_id, report.version))
-        if report.state == "STARTED" and pipeline_id in reloading:
+        if report.state == "STARTED" and (pipeline_id in reloading or self._rehearsals.is_on(pipeline_id)):
             return replace(report, state="STARTING", version="")
         if report.state == "STARTED" and report.ready >= report.replicas:
             self._reached[pipeline_id] = desired

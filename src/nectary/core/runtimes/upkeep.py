@@ -59,7 +59,6 @@ class Upkeep:
         lists = await asyncio.gather(*(self._cluster.all_of(kind, selector, whole=whole) for kind, whole in _MADE.items()))
         self._live = {_key(found): found for one in lists for found in one}
         self._looked_at = time.monotonic()
-        self._applied = {key: value for key, value in self._applied.items() if key in self._live}
         return self._live
 
     async def recent(self) -> Mapping[Key, Object]:
