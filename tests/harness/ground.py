@@ -118,7 +118,11 @@ class Ground:
 
     async def _alert(self) -> None:
         """An alert as the loop that looks for them begins it, of a rule with a webhook; nobody posts to it here."""
-        new = {"name": f"watch-{next(_numbers)}", "kind": "core_instance_unreachable", "webhookURL": "http://127.0.0.1:5000/hook"}
+        new = {
+            "name": f"watch-{next(_numbers)}",
+            "kind": "core_instance_unreachable",
+            "webhookURL": "http://127.0.0.1:5000/hook",
+        }
         path = f"/v1/projects/{self.project_id}/alert_rules"
         made = await self.client(Kind.PROJECT_TOKEN).ask("POST", path, 201, json=new)
         subject = Subject("core_instance", UUID(self.core_instance_id), "ci", "it does not answer")
