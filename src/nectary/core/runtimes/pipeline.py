@@ -62,7 +62,7 @@ class Pipeline:
         """Find what an earlier run left."""
         self.desired = remembered.recall(self.folder / _DESIRED)
         self.current = remembered.recall(self.folder / _CURRENT)
-        shutil.rmtree(self.folder / "rehearsal", ignore_errors=True)
+        trial.clear_away(self.folder / "rehearsal")
         for folder in sorted((self.folder / "replicas").glob("[0-9]*")):
             replica = self._replica(int(folder.name))
             await replica.inherit()

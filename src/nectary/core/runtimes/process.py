@@ -71,7 +71,8 @@ class ProcessRuntime:
         self._front = Front(self._folder)
         await self._front.find()
         self._home = Home(program, self._folder, self._front, self._listen, self._advertise, {})
-        shutil.rmtree(self._folder / "trials", ignore_errors=True)
+        for folder in (self._folder / "trials").glob("*"):
+            trial.clear_away(folder)
         for folder in sorted((self._folder / "pipelines").glob("*")):
             if folder.is_dir():
                 await self._recall(self._home, folder)
