@@ -19,9 +19,18 @@ from tests.core.kubernetes.pipelines import SERVICE
 from tests.harness import kube
 
 PATIENCE = 100.0
-TAKES = (
-    f"{SERVICE}\npipeline:\n  inputs:\n    - name: http\n      port: 9880\n  outputs:\n    - name: stdout\n      match: '*'\n"
-)
+# `listen`: what the played node replaces by the pod's own address, as all pods are on one machine here.
+TAKES = f"""\
+{SERVICE}
+pipeline:
+  inputs:
+    - name: http
+      listen: 0.0.0.0
+      port: 9880
+  outputs:
+    - name: stdout
+      match: '*'
+"""
 PIPELINE = Deployment(
     "c0000000-0000-0000-0000-0000000000aa",
     "orders",
