@@ -45,3 +45,10 @@ def test_no_name_hides_what_it_is() -> None:
             if isinstance(node, ast.ClassDef) and node.name not in THEIR_OWN_WORDS:
                 words = {word.lower() for word in re.findall(r"[A-Z][a-z]*", node.name)}
                 assert not words & FORBIDDEN, f"{path}: {node.name}"
+
+
+def test_no_test_asserts_how_long_something_took() -> None:
+    """A busy machine would fail it. Tests wait for a condition, up to a deadline, and count work in calls or statements."""
+    taken = re.compile(r"(monotonic|perf_counter|process_time)\(\) - \w+ *[<>]|perf_counter")
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
+    assert [str(path) for path in tests if taken.search(path.read_text())] == []

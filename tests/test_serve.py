@@ -168,13 +168,12 @@ def test_stopping_finishes_what_runs_and_writes_what_it_took(tmp_path: Path) -> 
 
 def test_stopping_takes_no_new_connections_but_answers_the_one_that_runs(tmp_path: Path) -> None:
     body = b'{"email": "nobody@example.com", "password": "it is hashed, which takes a while"}'
-    head = (
-        f"POST /v1/sign_in HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n\r\n"
-    )
+    head = f"POST /v1/sign_in HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
     with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as running:
-        running.sendall(head.encode() + body)
-        time.sleep(0.02)
+        running.sendall(head.encode())
+        assert running.recv(100).startswith(b"HTTP/1.1 100 ")  # now it runs: the body is waited for
         server.process.terminate()
+        running.sendall(body)
         assert running.recv(100).startswith(b"HTTP/1.1 401 ")
         assert server.process.wait(PATIENCE) == 0
         with pytest.raises(OSError, match="refused"):
@@ -198,24 +197,21 @@ def served_twice(tmp_path: Path, postgres_url: str) -> Iterator[tuple[str, str, 
         yield one.url, two.url, one.bearer()
 
 
-def test_a_revoked_token_is_refused_everywhere_within_five_seconds(served_twice: tuple[str, str, str]) -> None:
+def test_a_revoked_token_is_refused_everywhere_though_it_was_remembered(served_twice: tuple[str, str, str]) -> None:
     one, two, bearer = served_twice
     person = {"Authorization": f"Bearer {bearer}"}
     [project] = httpx.get(f"{one}/v1/projects", headers=person).json()
     made = httpx.post(f"{one}/v1/projects/{project['id']}/tokens", json={"name": "x"}, headers=person).json()
     token = {"X-Project-Token": made["token"]}
     path = f"/v1/projects/{project['id']}"
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:  # until both have it in memory
+    for _ in range(15):  # both have it in memory, and believe what is there once they have read the revocations
         assert [httpx.get(url + path, headers=token).status_code for url in (one, two)] == [200, 200]
-        if time.monotonic() > deadline - PATIENCE + 3:
-            break
         time.sleep(0.2)
     assert httpx.delete(f"{one}/v1/project_tokens/{made['id']}", headers=person).status_code == 204
-    revoked = time.monotonic()
     assert httpx.get(one + path, headers=token).status_code == 401, "at once where it was revoked"
+    deadline = time.monotonic() + PATIENCE
     while httpx.get(two + path, headers=token).status_code != 401:
-        assert time.monotonic() - revoked < 5
+        assert time.monotonic() < deadline, "the other server never read the revocation"
         time.sleep(0.1)
 
 

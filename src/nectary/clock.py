@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 _moved = timedelta()
+_stopped: datetime | None = None
 
 
 def now() -> datetime:
-    return datetime.now(UTC) + _moved
+    return (_stopped or datetime.now(UTC)) + _moved
 
 
 def seconds() -> float:
@@ -19,6 +20,18 @@ def seconds() -> float:
 def moment(seconds: float) -> datetime:
     """The moment so many seconds since the epoch."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+@contextmanager
+def stopped() -> Iterator[None]:
+    """Let no time pass by itself inside the block, however long it takes."""
+    global _stopped  # noqa: PLW0603 - one clock a process
+    before = _stopped
+    _stopped = before or datetime.now(UTC)
+    try:
+        yield
+    finally:
+        _stopped = before
 
 
 @contextmanager

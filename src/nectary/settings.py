@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     config_limit: Bytes = Field(1024 * 1024, description="Largest configuration of a pipeline, in bytes.")
     trace_record_limit: int = Field(10_000, ge=1, description="Records of one trace session; with so many it is over.")
     keep_traces: Seconds = Field(24 * 3600, description="How long the records of an ended trace session are kept, in seconds.")
+    keep_statuses: int = Field(1000, ge=1, description="How many of the newest statuses of each pipeline are kept.")
     secret_limit: Bytes = Field(64 * 1024, description="Largest secret of a pipeline or core instance, in bytes.")
 
     @field_validator("allowed_origins", "webhook_hosts", mode="before")

@@ -32,8 +32,11 @@ async def test_sections_are_kept_changed_and_deleted(world: World) -> None:
     assert (await world.machine.ask("GET", mine, 200))["properties"] == changed
     stranger, _ = await world.stranger()
     await stranger.refused("GET", mine, 404, "config section not found")
+    await stranger.ask("DELETE", mine, 204)
+    assert (await world.machine.ask("GET", mine, 200))["id"] == id, "a stranger deletes nothing, and learns nothing"
     await world.machine.ask("DELETE", mine, 204)
-    await world.machine.ask("DELETE", mine, 204)
+    for again in (world.machine, world.admin, stranger):
+        await again.ask("DELETE", mine, 204)
     await world.machine.refused("GET", mine, 404, "config section not found")
 
 

@@ -45,9 +45,10 @@ def instance(
     """One with its state in a folder; the same folder and machine again is the same one after a crash."""
     make_folder(folder)
     server = Server("http://127.0.0.1:5000", others.pop("token", world.token), transport=wire or Wire(world))
+    runtime = others.pop("runtime", None) or FakeRuntime(machine or Machine(http=[]))
     pace = others.pop("pace", Pace(turn=0.0))  # every turn by hand looks at everything
     wanted = Wanted(name, others.pop("environment", "default"), version="v1.0", **others)
-    return CoreInstance(server, wanted, FakeRuntime(machine), FileKeep(folder), pace=pace)
+    return CoreInstance(server, wanted, runtime, FileKeep(folder), pace=pace)
 
 
 @contextlib.asynccontextmanager

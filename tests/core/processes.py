@@ -94,7 +94,7 @@ async def runtime(folder: Path, program: str) -> AsyncIterator[ProcessRuntime]:
         yield made
     finally:
         await made.close(stop=True)
-        assert not procfs.working_in(folder)
+        assert not working_in(folder)
 
 
 def config(to: int, *, mark: str = "1", service: str = "", inputs: str = "", filters: str = "") -> str:
@@ -130,6 +130,17 @@ def deployment(id: str, version: str, text: str, front: int, **others: Any) -> D
     return Deployment(id, f"name of {id}", version, text, ports=ports, **others)
 
 
+def working_in(folder: Path) -> list[int]:
+    """Processes whose working directory is the folder or below it: all that a runtime there may have started."""
+    root, found = str(folder.resolve()), []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            where = str((entry / "cwd").readlink()).removesuffix(" (deleted)") if entry.name.isdigit() else ""
+            if (where == root or where.startswith(root + "/")) and procfs.started(int(entry.name)) is not None:
+                found.append(int(entry.name))
+    return found
+
+
 async def seen(runtime: ProcessRuntime, id: str, what: Callable[[Observed], bool], patience: float = PATIENCE) -> Observed:
     """What is observed of a pipeline once it is like that."""
 
@@ -155,7 +166,7 @@ async def running(runtime: ProcessRuntime, wanted: Deployment, replicas: int = 1
 
 def pids(folder: Path) -> list[int]:
     """The Fluent Bits that run below a folder of a runtime."""
-    return sorted(procfs.working_in(folder / "pipelines"))
+    return sorted(working_in(folder / "pipelines"))
 
 
 @dataclass

@@ -12,6 +12,7 @@ from nectary.core.runtimes.process import ProcessRuntime
 async def main(folder: Path, program: str) -> None:
     runtime = ProcessRuntime(folder, program=program)
     await runtime.start()
+    print("started", flush=True)
     while True:
         wanted = remembered.recall(folder.parent / "wanted.json")
         if wanted is not None:

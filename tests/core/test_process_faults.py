@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nectary import clock
-from nectary.core.runtimes import File, Observed, Port, Resources, RuntimeUnavailableError
+from nectary.core.runtimes import File, Observed, Port, Resources, RuntimeUnavailableError, Scaling, children
 from nectary.core.runtimes.process import ProcessRuntime
 from tests.core.processes import Client, config, deployment, free_port, pids, running, runtime, seen, sink, until
 
@@ -39,7 +39,8 @@ async def test_a_taken_port_is_named_with_who_has_it_and_opened_once_it_is_free(
             assert f"tcp port {front} is taken by" in said(found, "PortInUse")
             assert f"(process {os.getpid()})" in said(found, "PortInUse")
             assert "p-port" not in found.endpoints
-        await seen(here, "p", lambda it: it.state == "STARTED" and "p-port" in it.endpoints)
+        found = await seen(here, "p", lambda it: it.state == "STARTED" and "p-port" in it.endpoints)
+        assert said(found, "PortOpened")
         assert set(untouched) <= set(pids(tmp_path / "state"))
 
 
@@ -146,6 +147,34 @@ async def test_a_configuration_that_does_not_start_leaves_the_old_one_running(
         await until(there)
         assert {record["mark"] for record in place.records} == {"1"}
         await running(here, deployment("p", "3", config(place.port, mark="3"), front, strategy=strategy))
+
+
+@pytest.mark.parametrize("strategy", ["hotReload", "recreate"])
+async def test_of_several_replicas_only_the_first_tries_what_does_not_start(
+    tmp_path: Path, fluent_bit: str, strategy: str
+) -> None:
+    front, three = free_port(), Scaling(replicas=3)
+    async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
+        await running(here, deployment("p", "1", config(place.port), front, scaling=three), 3)
+        before = set(pids(tmp_path / "state"))
+        broken = config(place.port, inputs="    - {name: tail}")
+        await here.apply(deployment("p", "2", broken, front, scaling=three, strategy=strategy))
+        await seen(here, "p", lambda it: it.state == "FAILED" and it.ready == 3 and it.version == "1")
+        assert len(before & set(pids(tmp_path / "state"))) == 2
+
+
+async def test_somebody_who_looks_into_a_folder_is_left_alone(tmp_path: Path, fluent_bit: str) -> None:
+    async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
+        await running(here, deployment("p", "1", config(place.port), free_port()))
+        folder = tmp_path / "state/pipelines/p/replicas/0"
+        reader = await asyncio.create_subprocess_exec("tail", "-f", "said.log", cwd=folder, stdout=asyncio.subprocess.DEVNULL)
+        try:
+            children.clear(folder)
+            await seen(here, "p", lambda it: any(one.reason == "Killed" for one in it.events) and it.state == "STARTED")
+            assert reader.returncode is None
+        finally:
+            reader.kill()
+            await reader.wait()
 
 
 async def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path, fluent_bit: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nectary.core.runtimes import File, Port, Resources, Runtime, RuntimeUnavailableError, Scaling, procfs
+from nectary.core.runtimes import File, Port, Resources, Runtime, RuntimeUnavailableError, Scaling
 from nectary.core.runtimes import fluent_bit as program
 from nectary.core.runtimes.process import ProcessRuntime
 from tests.core.processes import (
@@ -24,6 +24,7 @@ from tests.core.processes import (
     seen,
     sink,
     until,
+    working_in,
 )
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(300)]
@@ -76,16 +77,23 @@ async def test_a_hundred_thousand_records_go_in_and_out(tmp_path: Path, fluent_b
         await until(counted)
 
 
+@pytest.mark.parametrize("buffer", ["memory", "filesystem"])
 @pytest.mark.parametrize("strategy", ["hotReload", "recreate"])
-async def test_a_change_under_load_loses_and_doubles_nothing(tmp_path: Path, fluent_bit: str, strategy: str) -> None:
+async def test_a_change_under_load_loses_and_doubles_nothing(
+    tmp_path: Path, fluent_bit: str, strategy: str, buffer: str
+) -> None:
     front = free_port()
+
+    def text(mark: str) -> str:
+        made = config(place.port, mark=mark, service="  storage.path: ${NECTARY_STORAGE}")
+        return made.replace("port: 9880", f"port: 9880\n      storage.type: {buffer}")
+
     async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
-        await running(here, deployment("p", "1", config(place.port), front))
+        await running(here, deployment("p", "1", text("1"), front))
         [before] = pids(tmp_path / "state")
         async with load(front) as clients:
             for version in ("2", "3", "4"):
-                text = config(place.port, mark=version)
-                found = await running(here, deployment("p", version, text, front, strategy=strategy))
+                found = await running(here, deployment("p", version, text(version), front, strategy=strategy))
                 await asyncio.sleep(0.3)
         await arrived(place, clients)
         assert [one.connections for one in clients] == [1] * 4, "clients kept the connection that they began with"
@@ -184,8 +192,8 @@ async def test_a_killed_fluent_bit_is_back_and_others_are_untouched(tmp_path: Pa
     async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
         await running(here, deployment("p", "1", config(place.port), front))
         await running(here, deployment("q", "1", config(place.port), other))
-        [killed] = procfs.working_in(tmp_path / "state/pipelines/p")
-        [kept] = procfs.working_in(tmp_path / "state/pipelines/q")
+        [killed] = working_in(tmp_path / "state/pipelines/p")
+        [kept] = working_in(tmp_path / "state/pipelines/q")
         os.kill(killed, signal.SIGKILL)
         found = await seen(here, "p", lambda it: it.state == "STARTED" and any(one.reason == "Killed" for one in it.events))
         assert "SIGKILL" in next(one.message for one in found.events if one.reason == "Killed")
@@ -201,7 +209,7 @@ async def test_the_front_is_back_after_it_was_killed(tmp_path: Path, fluent_bit:
     async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
         await running(here, deployment("p", "1", config(place.port), front))
         fluent_bits = pids(tmp_path / "state")
-        [pid] = procfs.working_in(tmp_path / "state/front")
+        [pid] = working_in(tmp_path / "state/front")
         os.kill(pid, signal.SIGKILL)
         client = Client(front, 0)
         await client.run(3)
@@ -291,9 +299,9 @@ async def test_secrets_are_seen_by_nobody_else(tmp_path: Path, fluent_bit: str) 
         for path in [state, *state.rglob("*")]:
             mode = path.lstat().st_mode
             assert stat.S_ISLNK(mode) or mode & 0o077 == 0, path
-        for pid in procfs.working_in(state):
+        for pid in working_in(state):
             assert secret not in Path(f"/proc/{pid}/cmdline").read_text()
-        [front_pid] = procfs.working_in(state / "front")
+        [front_pid] = working_in(state / "front")
         assert secret not in Path(f"/proc/{front_pid}/environ").read_text()
         shown = str(await here.observe()) + repr(deployment("p", "1", text, front, environment={"NECTARY_SECRET_X": secret}))
         assert secret not in shown

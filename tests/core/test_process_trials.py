@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nectary.core.runtimes import File, Trial, procfs
-from tests.core.processes import free_port, runtime, sink
+from nectary.core.runtimes import File, Trial
+from tests.core.processes import free_port, runtime, sink, working_in
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(240)]
 
@@ -23,7 +23,7 @@ async def test_a_destination_that_takes_records_is_ok(tmp_path: Path, fluent_bit
         assert place.count > 0
         assert "came in and went out" in verdict.logs
         assert not (tmp_path / "state/trials/t").exists()
-        assert procfs.working_in(tmp_path / "state/trials") == []
+        assert working_in(tmp_path / "state/trials") == []
 
 
 async def test_a_destination_that_is_not_there_fails_and_says_so(tmp_path: Path, fluent_bit: str) -> None:
@@ -75,7 +75,7 @@ async def test_a_trial_that_is_given_up_leaves_nothing(tmp_path: Path, fluent_bi
         trying.cancel()
         with pytest.raises(asyncio.CancelledError):
             await trying
-        assert procfs.working_in(tmp_path / "state/trials") == []
+        assert working_in(tmp_path / "state/trials") == []
 
 
 async def test_secrets_of_a_trial_are_not_in_its_logs(tmp_path: Path, fluent_bit: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 from nectary import clock
 from nectary.client import Refused, Unreachable
 from nectary.core.identity import NotOursError, alone_in
-from nectary.core.runtimes import Trial, Verdict
-from nectary.core.runtimes.fake import Machine
+from nectary.core.runtimes import Deployment, Trial, Verdict
+from nectary.core.runtimes.fake import FakeRuntime, Machine
 from nectary.fluentbit import yaml
 from tests.core.instances import Wire, eventually, instance, opened, running
 from tests.harness.pipelines import CLASSIC, core_instance, encoded, one, pipeline
@@ -343,9 +343,48 @@ async def test_requests_for_logs_are_answered(world: World, tmp_path: Path) -> N
         assert (answered["status"], answered["logs"], answered["lines"]) == ("DONE", "two\nthree\n", 2)
 
 
+class Trying(FakeRuntime):
+    """Says of every trial what it was told to."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self.said = said
+        self.tried: list[str] = []
+
+    async def try_out(self, trial: Trial) -> Verdict:
+        self.tried.append(trial.config)
+        return Verdict("ok" if self.said == "ok" else "failed", self.said)
+
+
+class Stumbling(FakeRuntime):
+    """Has a fault that one pipeline runs into."""
+
+    stumbles_over = ""
+
+    async def apply(self, deployment: Deployment) -> None:
+        if deployment.name == self.stumbles_over:
+            raise ZeroDivisionError("a fault of ours")
+        await super().apply(deployment)
+
+
+async def test_a_pipeline_that_a_runtime_stumbles_over_harms_no_other(world: World, tmp_path: Path) -> None:
+    runtime = Stumbling()
+    runtime.stumbles_over = "bad"
+    async with opened(world, tmp_path, runtime=runtime) as me:
+        bad, good = await created(world, me, name="bad"), await created(world, me, name="good")
+        await me.turn()
+        assert (await status(world, good["id"]))["status"] == "STARTED"
+        said = await status(world, bad["id"])
+        assert (said["status"], said["events"][0]["reason"]) == ("FAILED", "RuntimeFault")
+        runtime.stumbles_over = ""
+        await me.turn()
+        assert (await status(world, bad["id"]))["status"] == "STARTED"
+
+
 @pytest.mark.parametrize(("said", "status_"), [("ok", "ok"), ("connection refused", "failed")])
 async def test_ingest_checks_are_run(world: World, tmp_path: Path, said: str, status_: str) -> None:
-    async with opened(world, tmp_path) as me:
+    runtime = Trying(said)
+    async with opened(world, tmp_path, runtime=runtime) as me:
         await me.turn()
         assert me.identity is not None
         pairs = [{"key": "name", "value": "stdout"}, {"key": "match", "value": "only.this"}]
@@ -354,13 +393,6 @@ async def test_ingest_checks_are_run(world: World, tmp_path: Path, said: str, st
         )
         path = f"/v1/core_instances/{me.identity.id}/ingest_checks"
         made = await world.machine.ask("POST", path, 201, json={"configSectionID": section["id"], "collectLogs": True})
-        seen = []
-
-        async def try_out(trial: Trial) -> Verdict:
-            seen.append(trial.config)
-            return Verdict("ok" if said == "ok" else "failed", said)
-
-        me.runtime.try_out = try_out  # type: ignore[method-assign]
         me.wake()
         await me.turn()
 
@@ -370,8 +402,9 @@ async def test_ingest_checks_are_run(world: World, tmp_path: Path, said: str, st
 
         found = await eventually(decided)
         assert (found["status"], found["logs"]) == (status_, encoded(said))
-        assert "dummy" in seen[0]
-        assert "only.this" not in seen[0]
+        [tried] = runtime.tried
+        assert "dummy" in tried
+        assert "only.this" not in tried
 
 
 async def test_namespaces_come_and_go_and_limit_what_cluster_logging_reads(world: World, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 
 import psutil
 import pytest
@@ -54,19 +53,15 @@ async def error_of(body: str) -> str:
     ],
 )
 async def test_a_script_that_never_ends_is_stopped(code: str) -> None:
-    began = time.monotonic()
-    with pytest.raises(TimedOutError):
+    with pytest.raises(TimedOutError):  # pytest's limit ends one that is not
         await run(code, [EVENT], QUICK)
-    assert time.monotonic() - began < QUICK.seconds + 3
 
 
 async def test_work_inside_one_library_call_is_stopped_by_the_clock() -> None:
     # Backtracking in string.find runs no Lua instruction, so only the process's own limits end it.
     body = "local s = ('a'):rep(40) return string.find(s, ('a*'):rep(40) .. 'b')"
-    began = time.monotonic()
     with pytest.raises(TimedOutError):
         await run(filter_of(body), [EVENT], QUICK)
-    assert time.monotonic() - began < QUICK.seconds + 3
 
 
 @pytest.mark.parametrize(
@@ -232,18 +227,24 @@ async def test_a_script_that_does_not_load_is_named_with_chunk_and_line(code: st
 
 
 async def test_no_process_is_left_behind_when_the_caller_gives_up() -> None:
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
-    task = asyncio.create_task(run("while true do end", [EVENT], Limits(seconds=20, instructions=2**52)))
-    await asyncio.sleep(0.3)
+    before = _children()
+    task = asyncio.create_task(run("while true do end", [EVENT], Limits(seconds=600, instructions=2**52)))
+    while not _children() - before:  # noqa: ASYNC110 - another process tells no event
+        await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+    assert _children() <= before
+
+
+def _children() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
 async def test_only_so_many_run_at_once_and_so_many_wait() -> None:
     room = Room(at_once=1, waiting=2)
-    runs = [run(filter_of("return 0"), [EVENT], room=room) for _ in range(4)]
+    patient = dataclasses.replace(DEFAULT, seconds=60.0)
+    runs = [run(filter_of("return 0"), [EVENT], patient, room=room) for _ in range(4)]
     answers = await asyncio.gather(*runs, return_exceptions=True)
     assert sum(isinstance(answer, BusyError) for answer in answers) == 1
     assert sum(isinstance(answer, list) for answer in answers) == 3

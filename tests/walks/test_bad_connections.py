@@ -33,11 +33,13 @@ def _still_serving(server: Served) -> Iterator[None]:
     assert answer.status_code == 200
 
 
-def say(server: Served, *parts: bytes, pause: float = 0.0, wait: float = PATIENCE) -> bytes:
-    """Send the parts, and give all that comes back until the server hangs up or is silent for `wait` seconds."""
+def say(server: Served, *parts: bytes, pause: float = 0.0, wait: float = PATIENCE, must_end: bool = False) -> bytes:
+    """Send the parts, and give all that comes back until the server hangs up or is silent for `wait` seconds; with `must_end`,
+    silence is a fault."""
+    silence = () if must_end else (TimeoutError,)
     with socket.create_connection(("127.0.0.1", server.port), timeout=wait) as connection:
         heard = b""
-        with contextlib.suppress(ConnectionError, TimeoutError):
+        with contextlib.suppress(ConnectionError, *silence):
             for part in parts:
                 connection.sendall(part)
                 time.sleep(pause)
@@ -97,9 +99,7 @@ def test_a_byte_outside_ascii_in_authorization_is_401_and_control_characters_are
 @pytest.mark.parametrize(("headers", "length"), [(1, 9_000), (1, 2_000_000), (90, 200), (5_000, 20), (200_000, 20)])
 def test_huge_headers_are_refused_or_taken_but_never_kept_waiting(server: Served, headers: int, length: int) -> None:
     lines = [f"X-{number}: {'x' * length}" for number in range(headers)]
-    began = time.monotonic()
-    heard = say(server, get("/healthz", *lines))
-    assert time.monotonic() - began < PATIENCE
+    heard = say(server, get("/healthz", *lines), must_end=True)
     assert all(status == 200 or 400 <= status < 500 for status in statuses(heard)), heard[:300]
 
 
@@ -162,10 +162,8 @@ def test_many_who_say_little_do_not_keep_others_waiting(server: Served) -> None:
         for number in range(300):
             slow = open_.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE))
             slow.sendall(b"POST /v1/sign_in HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n" + (b"\r\n{" if number % 2 else b"X"))
-        began = time.monotonic()
         for _ in range(20):
             assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
-        assert time.monotonic() - began < PATIENCE
 
 
 def test_who_hangs_up_early_leaves_nothing_behind(server: Served) -> None:

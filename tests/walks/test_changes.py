@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import text
-
 from nectary.db import tables
 from tests.harness import bodies
+from tests.harness.failures import break_commits, mend_commits
 from tests.harness.ground import Asked, Ground
 from tests.harness.operations import Operation
-from tests.harness.world import Http
+from tests.harness.world import Http, World
 from tests.walks.differences import changed, report
 from tests.walks.occasions import OCCASIONS, UNAUDITED, UNSERVED
 
@@ -82,26 +81,9 @@ def _audit_faults(operation: Operation, asked: Asked, status: int, before: Any, 
     return []
 
 
-# Fails when the transaction is committed, not before: a response sent earlier would tell a lie.
-_BREAK_COMMITS = {
-    "sqlite": (
-        "CREATE TABLE never (id INTEGER PRIMARY KEY)",
-        "CREATE TABLE broken (id INTEGER REFERENCES never (id) DEFERRABLE INITIALLY DEFERRED)",
-        "CREATE TRIGGER breaks AFTER INSERT ON audit_logs BEGIN INSERT INTO broken VALUES (1); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'commits are broken'; END $$",
-        """CREATE CONSTRAINT TRIGGER breaks AFTER INSERT ON audit_logs DEFERRABLE INITIALLY DEFERRED
-           FOR EACH ROW EXECUTE FUNCTION fail()""",
-    ),
-}
-
-
 async def test_a_failed_commit_is_never_answered_with_success_and_leaves_nothing(ground: Ground) -> None:
     ways = {operation.id: (operation, await _ways(ground, operation)) for operation in _last(ground)}
-    async with ground.world.context.database.write() as tx:
-        for statement in _BREAK_COMMITS[tx.dialect]:
-            await tx.execute(text(statement))
+    await break_commits(ground.world)
     before = await ground.world.rows()
     wrong = []
     for operation, requests in ways.values():
@@ -113,6 +95,15 @@ async def test_a_failed_commit_is_never_answered_with_success_and_leaves_nothing
                 wrong.append(f"{operation}: {answer.status_code} {answer.text[:200]}")
     assert not wrong, report(wrong)
     assert not (came := changed(before, await ground.world.rows())), report(came)
+
+
+async def test_after_a_failed_commit_the_next_change_is_taken(world: World) -> None:
+    path, commits = f"/v1/projects/{world.project_id}/environments", world.context.database
+    for name in ("one", "two"):
+        await break_commits(world)
+        await world.machine.ask("POST", path, 409 if commits.embedded else 500, json={"name": name})
+        await mend_commits(world)
+        await world.machine.ask("POST", path, 201, json={"name": name})
 
 
 async def test_doing_it_again_is_refused_without_a_trace_or_is_taken(ground: Ground) -> None:

@@ -15,6 +15,8 @@ from nectary.errors import Unstartable
 COMMANDS = {
     "serve": "nectary.cli.serve",
     "get": "nectary.cli.get",
+    "fleet": "nectary.cli.fleet",
+    "enroll": "nectary.cli.enroll",
     "rollout": "nectary.cli.rollout",
     "watch": "nectary.cli.watch",
     "config": "nectary.cli.configs",

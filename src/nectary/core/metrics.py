@@ -40,11 +40,12 @@ _ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
 @dataclass
 class Counted:
-    """One replica: where it is, and the agent it is on the server. `started`: when its counters were last known to be zero."""
+    """One replica: its number, and the agent it is on the server."""
 
     number: int
     agent: RegisteredAgent | None = None
     registered: str = ""  # the configuration and version it was registered with
+    refused: str = ""  # why it was not counted the last time: said once
 
 
 @dataclass
@@ -123,8 +124,11 @@ class Meter:
             if refused.status in (429, 503):
                 return False
             replica.agent = None  # deleted by somebody, or not allowed: registered anew the next time
-            _log.warning("counters were refused", pipeline=pipeline.name, reason=str(refused))
+            if replica.refused != str(refused):
+                _log.warning("counters were refused", pipeline=pipeline.name, reason=str(refused))
+            replica.refused = str(refused)
             return False
+        replica.refused = ""
         return True
 
     async def _register(self, pipeline: Pipeline, number: int, version: str) -> RegisteredAgent:

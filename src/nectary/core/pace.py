@@ -18,7 +18,7 @@ class Pace:
     soon: float = 1.0  # while something starts, stops or is tapped
     failing: float = 5.0  # at what runs, while some of it fails: it may be well again soon
     logs: float = 300.0  # at requests for logs, when the long poll says that nothing changed
-    counters: float = 15.0
+    counters: float = 30.0  # as often as agents post theirs
     refused: float = 60.0  # after a token was refused: nothing changes that but people
     most_back_off: float = 15.0
     long_poll: int = 45

@@ -14,6 +14,7 @@ CORE = "core"
 """The source of a core instance's own events; a runtime's events say their own."""
 _MOST = 50
 _LONGEST = 4_000
+_REMEMBERED = 2_000
 
 
 @dataclass
@@ -54,6 +55,8 @@ async def tell(
     if changed and word is not None:
         told.status, told.config_id = word, pipeline.config.id
     told.events = sent
+    if len(told.seen) > _REMEMBERED:
+        told.seen = {_key(one) for one in [*sent, *map(_wire, events)]}
     told.seen.update(_key(one) for one in fresh)
     return True
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from nectary.core import identity
 from nectary.core.identity import FileKeep, Wanted
 from nectary.core.pace import Pace
-from nectary.core.runtimes import Runtime, RuntimeUnavailableError
+from nectary.core.runtimes import Keep, Runtime, RuntimeUnavailableError
 from nectary.core.server import Server
 from nectary.core.sync import CoreInstance
 
@@ -57,9 +57,9 @@ async def run(work: Work, stop: asyncio.Event, *, stop_pipelines: bool = False) 
         except OSError as error:
             raise RuntimeUnavailableError(f"the state folder {work.state} cannot be used: {error.strerror}") from None
         runtime = work.runtime()
-        keep = getattr(runtime, "keep", None) or FileKeep(work.state)
-        in_cluster = keep is not None and hasattr(runtime, "keep")
-        core_instance = CoreInstance(work.server, work.wanted, runtime, keep, pace=work.pace, sidecars=in_cluster)
+        its_keep: Keep | None = getattr(runtime, "keep", None)  # a cluster has one, and knows sidecars
+        keep = its_keep or FileKeep(work.state)
+        core_instance = CoreInstance(work.server, work.wanted, runtime, keep, pace=work.pace, sidecars=its_keep is not None)
         await core_instance.run(stop, stop_pipelines=stop_pipelines)
 
 

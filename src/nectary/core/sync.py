@@ -26,6 +26,7 @@ from nectary.core.secrets import Opener
 from nectary.core.server import Server
 from nectary.core.taps import Taps
 
+_FAULT = "RuntimeFault"
 _log = log.logger("nectary.core")
 
 
@@ -161,6 +162,7 @@ class CoreInstance:
             self._hears, cursor = True, said.cursor
             if said.changed:
                 self.wake()
+            await asyncio.sleep(self.pace.soon)  # a server that is ending answers at once, again and again
 
     async def _counting(self) -> None:
         await asyncio.sleep(min(self.pace.counters, 5.0))  # what runs already is heard of soon
@@ -273,12 +275,14 @@ class CoreInstance:
             if known.deployment is not None and not known.is_held_back:
                 try:
                     await self.runtime.apply(known.deployment)
+                    if known.problem is not None and known.problem.reason == _FAULT:
+                        known.problem = None
                 except RuntimeUnavailableError:
                     raise
                 except Exception as error:
                     # One pipeline that a runtime stumbles over must not keep it from the others.
                     _log.exception("a pipeline could not be applied", pipeline=known.pipeline.name)
-                    known.problem = Problem("RuntimeFault", f"{type(error).__name__}: {error}", clock.now())
+                    known.problem = Problem(_FAULT, f"{type(error).__name__}: {error}", clock.now())
 
     async def _removed(self, id: str) -> None:
         self.errands.taps.forget(id)

@@ -45,6 +45,11 @@ class ReadTx:
             return await asyncio.to_thread(self._connection.execute, statement, parameters)
         return self._connection.execute(statement, parameters)
 
+    def aside(self) -> None:
+        """What is asked from here on takes long: tens of thousands of rows are looked at. On SQLite a thread does it, so that
+        agents' requests do not wait."""
+        self._beside = True
+
     async def run(self, work: Callable[[Connection], Result]) -> Result:
         """Give code that knows no async the plain connection."""
         if isinstance(self._connection, AsyncConnection):
@@ -95,7 +100,13 @@ class Database:
             if self.embedded:
                 async with self._sqlite_begun(self._writing) as connection:
                     yield WriteTx(connection, beside=beside)
-                    connection.commit()
+                    try:
+                        connection.commit()
+                    except DBAPIError:
+                        # SQLite's transaction is still open then, while SQLAlchemy takes it for over and would not roll it
+                        # back: the next writer could not begin.
+                        connection.invalidate()
+                        raise
             else:
                 async with self._postgres_begun() as opened:
                     yield WriteTx(opened)

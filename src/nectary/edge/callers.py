@@ -26,6 +26,8 @@ from nectary.shape import wire_name
 PEOPLE_AND_TOKENS = frozenset({Kind.USER, Kind.PROJECT_TOKEN})
 PEOPLE = frozenset({Kind.USER})
 TOKENS = frozenset({Kind.PROJECT_TOKEN})
+# The project of somebody who deletes what is in none of theirs: no row has it, so that there is nothing to delete.
+_NOWHERE = UUID(int=0)
 # What a core instance's own, older kind of token is for: itself, its pipelines and what they hold (see statements.visible).
 WITH_CORE_INSTANCES = PEOPLE_AND_TOKENS | {Kind.CORE_INSTANCE}
 
@@ -122,6 +124,8 @@ class May:
         assert self.of is not None, "an operation for people names the thing it is about"
         async with context.of(request).database.read() as tx:
             caller = await memberships.caller_in(tx, person, self.of, self._id(request))
+        if caller is None and self.absent:
+            return Caller(Kind.USER, person.id, person.name, _NOWHERE, person=person)
         if caller is None:
             raise self._hidden()
         return caller

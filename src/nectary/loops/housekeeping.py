@@ -8,11 +8,12 @@ from nectary import clock
 from nectary.db import tables
 from nectary.edge.context import Context
 from nectary.metrics import store
-from nectary.resources import agent_starts, alert_deliveries, alerts, sessions, trace_records
+from nectary.resources import agent_starts, alert_deliveries, alerts, pipeline_statuses, sessions, trace_records
 
 _REVOCATIONS_KEPT = timedelta(hours=1)
 _SOME = 1000
 _AGENTS_AT_ONCE = 50
+_PIPELINES_AT_ONCE = 10
 
 
 async def tidy(context: Context) -> None:
@@ -21,6 +22,8 @@ async def tidy(context: Context) -> None:
         while await _forget_some(context, level, clock.seconds() - seconds):
             pass
     while await _forget_some_traces(context):
+        pass
+    while await _forget_some_statuses(context):
         pass
     while await _forget_some_starts(context):
         pass
@@ -42,6 +45,11 @@ async def _forget_some_traces(context: Context) -> bool:
     older_than = timedelta(seconds=context.settings.keep_traces)
     async with context.database.write() as tx:
         return await trace_records.forget(tx, older_than=older_than, most=_SOME) > 0
+
+
+async def _forget_some_statuses(context: Context) -> bool:
+    async with context.database.write(beside=True) as tx:
+        return await pipeline_statuses.forget(tx, keep=context.settings.keep_statuses, most=_PIPELINES_AT_ONCE) > 0
 
 
 async def _forget_some_starts(context: Context) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field, StringConstraints
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from nectary.caller import Caller
 from nectary.db import statements, tables
@@ -52,6 +52,17 @@ async def add(tx: WriteTx, project_id: UUID, pipeline_id: UUID, config_id: UUID,
     return await statements.add(
         tx, statuses, project_id=project_id, pipeline_id=pipeline_id, config_id=config_id, status=status, events=events
     )
+
+
+async def forget(tx: WriteTx, *, keep: int, most: int) -> int:
+    """Delete all but the newest `keep` statuses of pipelines that have more, `most` of those at a time. Gives how many."""
+    many = select(statuses.c.pipeline_id).group_by(statuses.c.pipeline_id).having(func.count() > keep).limit(most)
+    ids = list((await tx.execute(many)).scalars())
+    for id in ids:
+        mine = statuses.c.pipeline_id == id
+        kept = select(statuses.c.id).where(mine).order_by(statuses.c.created_at.desc(), statuses.c.id.desc()).limit(keep)
+        await tx.execute(delete(statuses).where(mine, statuses.c.id.notin_(kept)))
+    return len(ids)
 
 
 async def events_of(tx: ReadTx, status_id: UUID) -> list[Any]:

@@ -28,7 +28,7 @@ _RECORDS = {
         "type": "object",
         "required": ["timestamp", "record"],
         "properties": {
-            "timestamp": {"description": "When, in seconds since the epoch."},
+            "timestamp": {"type": "number", "description": "When, in seconds since the epoch."},
             "record": {"type": "object", "additionalProperties": True},
         },
     },
@@ -59,8 +59,10 @@ Moment = Annotated[
 
 
 def _timed(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    if not all("timestamp" in one and isinstance(one.get("record"), dict) for one in given):
-        raise ValueError("each has a `timestamp` and a `record`, which is an object")
+    for one in given:
+        timed = type(one.get("timestamp")) in (int, float)
+        if not (timed and isinstance(one.get("record"), dict)):
+            raise ValueError("each has a `timestamp`, which is a number, and a `record`, which is an object")
     return given
 
 

@@ -51,6 +51,11 @@ class Child:
         self._loop.add_reader(pidfd, self._ended)
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether an earlier run started it."""
+        return self._process is None
+
+    @property
     def pid(self) -> int:
         return self.record.pid
 
@@ -168,15 +173,14 @@ def start(
     for kind, most in limits.items():
         with contextlib.suppress(ProcessLookupError, ValueError, PermissionError):
             resource.prlimit(process.pid, kind, (most, most))
-    pidfd = os.pidfd_open(process.pid)
-    record = Record(process.pid, procfs.started(process.pid) or 0, procfs.boot(), facts)
-    child = Child(folder, record, pidfd, process)
     try:
+        record = Record(process.pid, procfs.started(process.pid) or 0, procfs.boot(), facts)
         _keep(folder, record)
+        return Child(folder, record, os.pidfd_open(process.pid), process)
     except OSError:
-        child.signal(signal.SIGKILL)  # nobody would find it again
+        process.kill()  # nobody would find it again
+        process.wait()
         raise
-    return child
 
 
 def inherit(folder: Path) -> Child | None:
@@ -202,8 +206,9 @@ def inherit(folder: Path) -> Child | None:
 
 
 def clear(folder: Path) -> None:
-    """End whatever still runs in this folder, at once."""
-    for pid in procfs.working_in(folder):
-        _log.warning("ended a process nobody knew", pid=pid, folder=str(folder))
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    """End whatever still runs here, at once: what has the folder's lock open, which is the child and what it started itself."""
+    for pid in procfs.holding(folder / _LOCK):
+        if pid != os.getpid():
+            _log.warning("ended a process of an earlier start", pid=pid, folder=str(folder))
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ How a pipeline behaves is in its own configuration, as variables (`env` in YAML,
     FAKE_FAIL            it never starts; the text is its event's message
     FAKE_LOGS            what its Fluent Bits wrote, lines divided by `|`
     FAKE_TRIAL           what an ingest check of it says: `ok`, or why it failed
+    FAKE_RATE            records a second that its counters say went through, for each replica; 1 without it
 
 Pipelines that want the same port fail as they would on a machine. What runs is in a `Machine`, which outlives the runtime as
 processes outlive a core instance: give a new runtime the old machine to see it resume.
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from nectary import clock
 from nectary.core.runtimes import Deployment, Event, Observed, RuntimeUnavailableError, Trial, Verdict
+from nectary.core.runtimes.fake_server import FakeServer
 from nectary.fluentbit import yaml
 from nectary.fluentbit.document import ConfigError
 
@@ -34,12 +36,13 @@ class Running:
 
 @dataclass
 class Machine:
-    """What runs. `unavailable`: why nothing can, if so; `namespaces`: what a cluster would have."""
+    """What runs. `unavailable`: why nothing can, if so; `namespaces`: what a cluster would have; `http`: where
+    the HTTP servers of all its pipelines' Fluent Bits are, if not with the runtime."""
 
     running: dict[str, Running] = field(default_factory=dict)
     unavailable: str = ""
     namespaces: list[str] = field(default_factory=list)
-    http: list[str] = field(default_factory=list)
+    http: list[str] | None = None
     applied: int = 0
 
 
@@ -48,9 +51,11 @@ class FakeRuntime:
 
     def __init__(self, machine: Machine | None = None) -> None:
         self.machine = machine or Machine()
+        self._server = FakeServer(self._described)
 
     async def start(self) -> None:
         self._require()
+        await self._server.open()
 
     async def apply(self, deployment: Deployment) -> None:
         self._require()
@@ -80,7 +85,19 @@ class FakeRuntime:
         return "".join(f"{line}\n" for line in written[-lines:])
 
     async def http(self, pipeline_id: str) -> Sequence[str]:
-        return list(self.machine.http) if pipeline_id in self.machine.running else []
+        """Of a server of its own that answers as Fluent Bits would, or of the machine's `http` if that is given."""
+        one = self.machine.running.get(pipeline_id)
+        if one is None or self.machine.http is not None:
+            return list(self.machine.http or ()) if one is not None else []
+        ready = _observed(one).ready
+        return [f"{self._server.address}/{pipeline_id}/{number}" for number in range(ready)]
+
+    def _described(self, pipeline_id: str) -> tuple[str, float, float] | None:
+        one = self.machine.running.get(pipeline_id)
+        if one is None:
+            return None
+        began = clock.seconds() - (time.monotonic() - one.since)
+        return one.deployment.config, began, float(one.settings.get("FAKE_RATE", "1"))
 
     async def try_out(self, trial: Trial) -> Verdict:
         said = _settings(trial.config).get("FAKE_TRIAL", "ok")
@@ -90,6 +107,7 @@ class FakeRuntime:
         return {"namespace": list(self.machine.namespaces)} if self.machine.namespaces else {}
 
     async def close(self, *, stop: bool) -> None:
+        await self._server.close()
         if stop:
             self.machine.running.clear()
 

@@ -62,7 +62,7 @@ class Pipeline:
         """Find what an earlier run left."""
         self.desired = remembered.recall(self.folder / _DESIRED)
         self.current = remembered.recall(self.folder / _CURRENT)
-        shutil.rmtree(self.folder / "rehearsal", ignore_errors=True)
+        trial.clear_away(self.folder / "rehearsal")
         for folder in sorted((self.folder / "replicas").glob("[0-9]*")):
             replica = self._replica(int(folder.name))
             await replica.inherit()
@@ -170,19 +170,20 @@ class Pipeline:
 
     async def _turn(self) -> None:
         self._bury()
-        target = self._target()
+        target, count = self._target(), self.count
+        if target is not None and self._is_change(target) and not await self._rehearsed(target):
+            target = self._target()
         if target is None:
             return
-        if self._is_change(target) and not await self._rehearsed(target):
-            target = self._target()
-            if target is None:
-                return
-        for number in range(self.count):
+        for number in range(count):
             await self._settle(self._replica(number), target)
-        await self._remove_extra(self.count)
+            if self._target() != target:
+                self.wake()  # this replica refused it, or somebody wants something else: spare the others
+                return
+        await self._remove_extra(count)
         await self._route(target)
-        here = [self.replicas[number] for number in range(self.count)]
-        if all(one.ready and one.runs == self._print(target) for one in here):
+        here = [self.replicas[number] for number in range(count)]
+        if count == self.count and all(one.ready and one.runs == self._print(target) for one in here):
             self._scaled = False
             self._keep_as_current(target)
 
@@ -218,13 +219,13 @@ class Pipeline:
     async def _rehearsed(self, target: Deployment) -> bool:
         failure = await trial.rehearse(self.home.program, self.folder / "rehearsal", target)
         if failure is not None:
-            self._refuse(target, *failure)
+            self._refuse(target, *failure, wait=30.0)
         return failure is None
 
-    def _refuse(self, target: Deployment, reason: str, message: str) -> None:
+    def _refuse(self, target: Deployment, reason: str, message: str, *, wait: float) -> None:
         """Do not try this version again for a while; what worked before goes on."""
         if self._refused is None or self._refused[0] != target.version:
-            self._refused = (target.version, Backoff(first=30.0))
+            self._refused = (target.version, Backoff(first=wait, longest=3600.0))
         wait = self._refused[1].failed(time.monotonic())
         kept = "; the previous configuration keeps running" if self.current is not None or self.running else ""
         self.events.add(
@@ -249,8 +250,8 @@ class Pipeline:
         except StartFailedError as error:
             rolling = self.current is not None and self._print(self.current) != self._print(target)
             if rolling:
-                self._refuse(target, error.reason, str(error))
-                self.wake()  # back to what worked
+                # It passed its rehearsal, and each try takes what works away for a moment.
+                self._refuse(target, error.reason, str(error), wait=600.0)
             else:
                 wait = replica.backoff.failed(now)
                 self.events.add(error.reason, f"{error}; tried again in {wait:g} s", about=str(error))
@@ -331,6 +332,7 @@ class Pipeline:
         self._routed = ports
         for id in set(self._closed) - set(errors):
             self.events.over("PortInUse", id)
+            self.events.add("PortOpened", "a port that could not be opened is open now", about=id)
         self._closed = errors
         for id, error in errors.items():
             self.events.add(
@@ -362,9 +364,12 @@ class Pipeline:
     async def stop(self) -> None:
         """End all its Fluent Bits, flushing."""
         await self.rest()
-        await asyncio.gather(*(self.home.front.drain(self.id, one.number, _DRAIN) for one in self.running))
+        without_front = contextlib.suppress(RuntimeUnavailableError, OSError, TimeoutError)  # it must not keep them running
+        with without_front:
+            await asyncio.gather(*(self.home.front.drain(self.id, one.number, _DRAIN) for one in self.running))
         await asyncio.gather(*(self._stop(one) for one in self.running))
-        await self.home.front.forget(self.id)
+        with without_front:
+            await self.home.front.forget(self.id)
 
     def let_go(self) -> None:
         for one in self.replicas.values():

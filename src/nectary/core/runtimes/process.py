@@ -10,7 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nectary import clock, log
-from nectary.core.runtimes import Deployment, Observed, RuntimeUnavailableError, Trial, Verdict, children, fluent_bit, trial
+from nectary.core.runtimes import (
+    Deployment,
+    Observed,
+    RuntimeUnavailableError,
+    Trial,
+    Verdict,
+    children,
+    fluent_bit,
+    procfs,
+    trial,
+)
 from nectary.core.runtimes.children import private_folder
 from nectary.core.runtimes.front.caller import Front
 from nectary.core.runtimes.pipeline import Home, Pipeline
@@ -47,6 +57,8 @@ class ProcessRuntime:
         """Find the program and what an earlier run left. Raises RuntimeUnavailableError."""
         if self._home is not None:
             return
+        if not procfs.is_there():
+            raise RuntimeUnavailableError("pipelines as processes need Linux 5.3 or newer; use the Kubernetes runtime here")
         program = await fluent_bit.find(self._program)
         try:
             private_folder(self._folder)
@@ -59,7 +71,8 @@ class ProcessRuntime:
         self._front = Front(self._folder)
         await self._front.find()
         self._home = Home(program, self._folder, self._front, self._listen, self._advertise, {})
-        shutil.rmtree(self._folder / "trials", ignore_errors=True)
+        for folder in (self._folder / "trials").glob("*"):
+            trial.clear_away(folder)
         for folder in sorted((self._folder / "pipelines").glob("*")):
             if folder.is_dir():
                 await self._recall(self._home, folder)

@@ -18,6 +18,11 @@ class Usage:
     memory: int
 
 
+def is_there() -> bool:
+    """Whether this is a machine where processes can be told apart for certain: Linux 5.3 or newer."""
+    return hasattr(os, "pidfd_open") and (_PROC / "self/stat").exists()
+
+
 def boot() -> str:
     """Which start of the machine this is: a process number and start time mean the same process only within one."""
     return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
@@ -45,18 +50,17 @@ def usage(pid: int) -> Usage | None:
     return Usage((int(fields[11]) + int(fields[12])) / _TICK, int(fields[21]) * _PAGE)
 
 
-def working_in(folder: Path) -> list[int]:
-    """Processes whose working directory is the folder or below it: how those of ours are found when nothing else is left."""
-    root, found = str(folder.resolve()), []
+def holding(path: Path) -> list[int]:
+    """Processes that have a file open. Of other users' processes only root can see that."""
+    target, found = str(path.resolve()), []
     for entry in _PROC.iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            where = str((entry / "cwd").readlink()).removesuffix(" (deleted)")
+            if any(str(link.readlink()) == target for link in (entry / "fd").iterdir()):
+                found.append(int(entry.name))
         except OSError:
             continue
-        if (where == root or where.startswith(root + "/")) and started(int(entry.name)) is not None:
-            found.append(int(entry.name))
     return found
 
 

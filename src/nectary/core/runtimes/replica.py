@@ -234,7 +234,7 @@ class Replica:
         _point(self.folder / "files", name)
         children.write_private(self.folder / _CONFIG, rendered.text.encode())
         facts = {
-            "print": print_of(deployment), "http": http, "grace": rendered.grace,
+            "print": print_of(deployment), "said": self.said_length(), "http": http, "grace": rendered.grace,
             "sockets": [asdict(one) for one in rendered.sockets], "environment": digest(deployment.environment),
         }  # fmt: skip
         return Prepared(self.folder / _CONFIG, env, facts)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nectary.core.runtimes import Deployment, Trial, Verdict, complaints, fluent_bit, render
+from nectary.core.runtimes import Deployment, Trial, Verdict, children, complaints, fluent_bit, render
 from nectary.core.runtimes.events import hide
 from nectary.core.runtimes.replica import Replica, StartFailedError
 
@@ -38,6 +38,13 @@ async def rehearse(program: fluent_bit.Program, folder: Path, deployment: Deploy
         return ("ConfigRefused", why) if why else None
     finally:
         await _end(place)
+
+
+def clear_away(folder: Path) -> None:
+    """End and remove what an earlier run was trying out when it was killed."""
+    if (folder / "lock").exists():
+        children.clear(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _end(place: Replica) -> None:

@@ -53,7 +53,10 @@ class Watch:
         for replica in self.pipeline.running:
             seen = self._seen.setdefault(replica.number, _Seen())
             if replica.child is not None and seen.pid != replica.child.pid:
-                self._seen[replica.number] = seen = _Seen(pid=replica.child.pid, read=max(0, replica.said_length() - 65536))
+                # What one that we took over said before is old; of one that we started everything is news.
+                old = replica.child.is_inherited
+                start = replica.said_length() if old else int(replica.child.record.facts.get("said", 0))
+                self._seen[replica.number] = seen = _Seen(pid=replica.child.pid, read=start)
             _listen(replica, seen, now)
             self._memory(replica, seen, deployment.resources)
         await self._complain(deployment, now)

@@ -6,12 +6,14 @@ import itertools
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nectary import log
 from nectary.core.runtimes import RuntimeUnavailableError, children
+from nectary.core.runtimes.backoff import Backoff
 from nectary.core.runtimes.front.__main__ import PROTOCOL, near
 from nectary.core.runtimes.tasks import end
 
@@ -34,6 +36,7 @@ class Front:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
         self._starting = asyncio.Lock()
+        self._backoff, self._trouble = Backoff(longest=60.0, steady=10.0), ""
         self.lost = asyncio.Event()
 
     async def find(self) -> None:
@@ -98,21 +101,27 @@ class Front:
         raise AssertionError
 
     async def _be_there(self) -> None:
+        """Raises RuntimeUnavailableError when it does not start; then it is not tried again at once."""
         async with self._starting:
             if self._child is not None and self._child.gone.is_set():
                 await self._drop()
                 self._child = None
             if self._child is None:
+                if not self._backoff.is_due(time.monotonic()):
+                    raise RuntimeUnavailableError(self._trouble)
                 self._child = self._start()
-                self._child.on_end = self._on_end
             if self._writer is None:
                 try:
                     async with asyncio.timeout(_START):
                         await self._connect()
                 except TimeoutError as error:
                     await self._child.kill()
+                    self._backoff.failed(time.monotonic())
                     said = (self._folder / children.SAID).read_text(errors="replace")[-500:]
-                    raise RuntimeUnavailableError(f"the process that holds pipelines' ports does not start: {said}") from error
+                    self._trouble = f"the process that holds pipelines' ports does not start: {said}"
+                    raise RuntimeUnavailableError(self._trouble) from error
+                self._backoff.worked(time.monotonic())
+                self._child.on_end = self._on_end
 
     def _start(self) -> children.Child:
         """Raises RuntimeUnavailableError."""
