@@ -250,6 +250,15 @@ def test_a_template_of_an_older_configuration_is_not_what_runs() -> None:
     assert (report.state, report.version) == ("STARTING", "")
 
 
+def test_a_workload_that_is_on_its_way_out_or_of_an_older_version_is_not_what_runs() -> None:
+    leaving, older = workload(), workload()
+    leaving["metadata"]["deletionTimestamp"] = AT
+    older["metadata"] = {**older["metadata"], "annotations": {"nectary/version": "v0"}}
+    for one in (leaving, older):
+        report = observed(Seen(one), PLAN, namespace=NAMESPACE)
+        assert (report.state, report.version, report.ready) == ("STARTING", "", 1)
+
+
 def test_http_servers_are_those_of_pods_that_run() -> None:
     running = pod("small-b", phase="Running", podIP="10.1.0.2")
     leaving = pod("small-c", phase="Running", podIP="10.1.0.3")

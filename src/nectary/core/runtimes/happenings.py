@@ -62,7 +62,7 @@ def observed(
             return Observed("STARTING", "")
         return Observed("FAILED", wanted.deployment.version if wanted else "", events=tuple(refused))
     desired, ready, fresh = _counts(seen.workload)
-    current = fresh and _runs_content(seen.workload, wanted)
+    current = fresh and _is_what_is_wanted(seen.workload, wanted)
     events = (*refused, *_troubles(seen))
     endpoints = _endpoints(seen, wanted, namespace) if wanted else {}
     state = _state(desired, ready, current, bool(refused), bool(events), scaled)
@@ -107,9 +107,15 @@ def _counts(workload: Object) -> tuple[int, int, bool]:
     return desired, status.get("readyReplicas", 0), seen and all_new
 
 
-def _runs_content(workload: Object, wanted: Plan | None) -> bool:
-    annotations = workload["spec"]["template"]["metadata"].get("annotations") or {}
-    return wanted is None or annotations.get(CONTENT) == wanted.content
+def _is_what_is_wanted(workload: Object, wanted: Plan | None) -> bool:
+    """Not one that is on its way out, nor one that the cluster has not been given the newest of."""
+    if workload["metadata"].get("deletionTimestamp"):
+        return False
+    if wanted is None:
+        return True
+    of_pods = workload["spec"]["template"]["metadata"].get("annotations") or {}
+    own = workload["metadata"].get("annotations") or {}
+    return of_pods.get(CONTENT) == wanted.content and own.get(VERSION) == wanted.deployment.version
 
 
 def _endpoints(seen: Seen, wanted: Plan, namespace: str) -> dict[str, str]:

@@ -117,11 +117,18 @@ class Kubernetes:
         if wanted.deployment.strategy != "hotReload" or version in (None, wanted.deployment.version):
             await self._rehearsals.forget(pipeline_id)
             return True
+        if not any(
+            kind in WORKLOADS and found["metadata"]["labels"].get(PIPELINE_ID) == pipeline_id
+            for (kind, _), found in live.items()
+        ):
+            return True  # nothing runs that could be harmed
         why = await self._rehearsals.outcome(self._settings, wanted, self.keep.owner)
         if why:
             text = f"Fluent Bit does not take this configuration, and what ran before runs on: {why}"
             self._refuse(pipeline_id, [Event("k8s:pod", "ConfigRefused", text, clock.now())])
-        elif why is not None:
+        elif why is None:
+            self._refuse(pipeline_id, [])  # of a version that nobody asks for any more
+        else:
             pods = await self._pods(pipeline_id)
             await self._reloads.expect(pipeline_id, wanted.deployment.version, addresses(pods, wanted))
         return why == ""
