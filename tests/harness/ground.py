@@ -107,7 +107,11 @@ class Ground:
 
     async def _alert(self) -> None:
         """An alert as the loop that looks for them begins it, of a rule with a webhook; nobody posts to it here."""
-        new = {"name": f"watch-{next(_numbers)}", "kind": "core_instance_unreachable", "webhookURL": "http://127.0.0.1:5000/hook"}
+        new = {
+            "name": f"watch-{next(_numbers)}",
+            "kind": "core_instance_unreachable",
+            "webhookURL": "http://127.0.0.1:5000/hook",
+        }
         path = f"/v1/projects/{self.project_id}/alert_rules"
         made = await self.client(Kind.PROJECT_TOKEN).ask("POST", path, 201, json=new)
         subject = Subject("core_instance", UUID(self.core_instance_id), "ci", "it does not answer")
@@ -215,8 +219,10 @@ class Ground:
         return {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
 
     def _first(self, table: Table) -> list[ColumnElement[bool]]:
-        """What comes before newer rows: things of the core instance whose token is shown, and what is not the system's own."""
-        others: list[ColumnElement[bool]] = [table.c.internal.isnot(None)] if "internal" in table.c else []
+        """What comes before newer rows: things of the core instance whose token is shown, and what is neither
+        the system's own nor what a processing rule was turned into."""
+        made_by_itself = [table.c[name] for name in ("internal", "processing_rule_id") if name in table.c]
+        others: list[ColumnElement[bool]] = [column.isnot(None) for column in made_by_itself]
         column = table.c.id if table is tables.core_instances else table.c.get("core_instance_id")
         if column is not None and self.core_instance_id:
             others.insert(0, column != UUID(self.core_instance_id))
