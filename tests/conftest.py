@@ -22,8 +22,9 @@ SHARED = Path(os.environ.get("NECTARY_SHARED") or Path(__file__).parents[1] / ".
 
 def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
-        if name.startswith("NECTARY_") and name not in ("NECTARY_SHARED", "NECTARY_TEST_POSTGRES"):
+        if name.startswith("NECTARY_") and name not in ("NECTARY_SHARED", "NECTARY_TEST_POSTGRES", "NECTARY_TEST_KUBECONFIG"):
             del os.environ[name]  # the tests' settings are their own
+    os.environ["NECTARY_CORE"] = "false"  # no pipelines beside the servers of tests that are about other things
 
 
 @pytest.fixture(scope="session")

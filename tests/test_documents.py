@@ -41,7 +41,9 @@ def _commands() -> set[tuple[str, ...]]:
     found = set()
     for document in DOCUMENTS:
         for line in re.findall(r"(?:^|`)nectary ((?:[a-z-]+ ?)+)", document.read_text(), re.MULTILINE):
-            found.add(tuple(line.split()))
+            words = line.split()
+            # An option at the end is followed by its value, in capitals or digits.
+            found.add(tuple(words[:-1] if words[-1].startswith("--") else words))
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from nectary.client import Client
 from tests.harness.serving import Served, serving
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(240)]
@@ -45,6 +46,12 @@ def eventually(look: Callable[[], Any], *, within: float) -> Any:
 
 class Reader:
     """Somebody with the project's token."""
+
+    def ask(self, method: str, path: str, expect: int, **body: Any) -> Any:
+        headers = {"X-Project-Token": self._server.token}
+        answer = httpx.request(method, self._server.url + path, headers=headers, json=body, timeout=60)
+        assert answer.status_code == expect, answer.text
+        return answer.json()
 
     def __init__(self, server: Served) -> None:
         self._server = server
@@ -124,3 +131,33 @@ def test_an_agent_with_a_stored_session_reports_again_after_it_was_deleted(
         [again] = eventually(reader.agents, within=30)
         assert again["id"] == agent["id"]
         eventually(lambda: reader.get(f"/v1/agents/{again['id']}")["metricsCount"], within=60)
+
+
+def test_a_fleet_found_by_its_name_is_edited_and_taken_back(fluent_bit: str, server: Served, tmp_path: Path) -> None:
+    def config(tag: str) -> str:
+        return f"[INPUT]\n    name dummy\n    tag {tag}\n\n[OUTPUT]\n    name null\n    match *\n\n[SERVICE]\n    flush 1\n"
+
+    reader = Reader(server)
+    with Client(server.url, server.token) as client:
+        fleets = f"/v1/projects/{client.project_id}/fleets"
+    made = reader.ask("POST", fleets, 201, name="the-edge", rawConfig=config("first"))
+    fleet = f"/v1/fleets/{made['id']}"
+    [host] = reader.ask("POST", f"{fleet}/enroll", 201, hosts=["edge-1"])
+    text = host["config"].replace(f"fleet_id {made['id']}", "fleet_name the-edge")
+    own = {"fleet.config_dir": tmp_path / "agent", "fleet.interval_sec": 2, "fleet.interval_nsec": 0}
+    path = tmp_path / "agent.conf"
+    path.write_text(text + "".join(f"    {key} {value}\n" for key, value in own.items()))
+
+    def runs(tag: str) -> Callable[[], bool]:
+        return lambda: any(f"tag {tag}\n" in agent["rawConfig"] for agent in reader.agents())
+
+    with running(fluent_bit, path):
+        eventually(runs("first"), within=90)
+        reader.ask("PATCH", fleet, 200, rawConfig=config("second"), message="tag it otherwise")
+        eventually(runs("second"), within=90)
+        said = reader.ask("POST", f"{fleet}/rollback", 200, revision=1)
+        eventually(runs("first"), within=90)
+    [agent] = reader.agents()
+    assert agent["machineID"] == host["id"]
+    starts = reader.get(f"/v1/agents/{agent['id']}/starts")
+    assert (said["revision"], len(starts)) == (3, 3), "one registration each time it loaded another config"

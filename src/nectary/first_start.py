@@ -40,8 +40,7 @@ async def introduce(settings: Settings, database: Database) -> Introduction | No
         await dialects.alone(write)
         if not await _begun(write):
             made = await _make(write, settings, hashed)
-    async with database.read() as tx:
-        token = await _default_token(tx)
+    token = await default_token(database)
     _hand_over(settings, database, token)
     return Introduction(str(settings.admin_email), None if given else password, token or "") if made else None
 
@@ -56,7 +55,7 @@ async def _make(tx: WriteTx, settings: Settings, password_hash: str) -> bool:
     return True
 
 
-async def _default_token(tx: ReadTx) -> str | None:
+async def default_token(database: Database) -> str | None:
     """The oldest token of the oldest project called `default`, None when somebody deleted it."""
     query = (
         select(tables.tokens)
@@ -65,7 +64,8 @@ async def _default_token(tx: ReadTx) -> str | None:
         .order_by(tables.projects.c.created_at, tables.tokens.c.created_at)
         .limit(1)
     )
-    row = (await tx.execute(query)).one_or_none()
+    async with database.read() as tx:
+        row = (await tx.execute(query)).one_or_none()
     return None if row is None else tokens.text_of(row)
 
 

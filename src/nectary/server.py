@@ -32,12 +32,13 @@ from nectary.edge.fleet_configs import FleetConfigs
 from nectary.edge.measures import Measures
 from nectary.edge.middleware import Around
 from nectary.errors import Refusal, Unstartable
-from nectary.first_start import Introduction, introduce
+from nectary.first_start import Introduction, default_token, introduce
 from nectary.loops import LOOPS
 from nectary.loops import fleets as fleets_loop
 from nectary.loops import metrics as metrics_loop
 from nectary.loops.supervisor import Supervisor
 from nectary.metrics.buffer import Buffer
+from nectary.own_core import OwnCore
 from nectary.settings import Settings
 
 _log = log.logger("nectary")
@@ -123,10 +124,13 @@ async def _serve(settings: Settings) -> None:
         supervisor = Supervisor(context)
         supervisor.start(LOOPS)
         serving = asyncio.create_task(granian.serve())
-        _say(settings, introduction)
+        own_core = OwnCore(settings, await default_token(database))
+        _say(settings, introduction, own_core.says)
+        own_core.start()
         await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             raise Unstartable(f"The web server ended by itself: {serving.exception() or 'see the log above'}.")
+        await own_core.stop()
         context.stopping.set()
         granian.stop()  # type: ignore[no-untyped-call]  # takes no new connections, and finishes what runs
         await serving
@@ -182,7 +186,7 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _say(settings: Settings, introduction: Introduction | None) -> None:
+def _say(settings: Settings, introduction: Introduction | None, of_pipelines: str) -> None:
     """To standard output, for the person at the terminal."""
     lines = [f"Nectary {nectary.__version__} is at {settings.address}"]
     if introduction is not None:
@@ -196,6 +200,7 @@ def _say(settings: Settings, introduction: Introduction | None) -> None:
             "",
             snippet(settings, introduction.token),
         ]
+    lines += ["", of_pipelines] if of_pipelines else []
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

@@ -92,6 +92,13 @@ class Settings(BaseSettings):
         30, description="Seconds after which a core instance pings again; 5 more and it is unreachable."
     )
 
+    core: bool = Field(
+        True,
+        description="Run a core instance in this process, so that pipelines run here, where a fluent-bit program is found.",
+    )
+    core_name: str = Field("", description="What that core instance is called; empty: as this host.")
+    fluent_bit: str = Field("", description="Path of the fluent-bit program; empty: looked for.")
+
     # Alerts
     webhook_attempts: int = Field(10, ge=1, le=50, description="How often a webhook is tried before it is given up.")
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -109,7 +116,7 @@ class Settings(BaseSettings):
     quota_fleet_files: Count = Field(0, description="Files of all fleets in a project; 0: no limit.")
     file_limit: Bytes = Field(1024 * 1024, description="Largest file of a fleet, pipeline or core instance, in bytes.")
     config_limit: Bytes = Field(1024 * 1024, description="Largest configuration of a pipeline, in bytes.")
-    trace_record_limit: int = Field(10_000, ge=1, description="Records kept of one trace session; further ones are dropped.")
+    trace_record_limit: int = Field(10_000, ge=1, description="Records of one trace session; with so many it is over.")
     keep_traces: Seconds = Field(24 * 3600, description="How long the records of an ended trace session are kept, in seconds.")
     keep_statuses: int = Field(1000, ge=1, description="How many of the newest statuses of each pipeline are kept.")
     secret_limit: Bytes = Field(64 * 1024, description="Largest secret of a pipeline or core instance, in bytes.")

@@ -105,6 +105,8 @@ async def test_a_session_holds_so_many_records_and_each_so_much(world: World) ->
     assert await world.machine.ask("POST", f"/v1/traces/{pipeline_id}", 201, content=body) == {"totalInserted": 1}
     newest, *_ = await _records(world, session_id)
     assert [each["timestamp"] for each in newest["records"]] == [14, 15, 16, 17, 18, 19]
+    await world.machine.refused("GET", f"/v1/pipelines/{pipeline_id}/trace_session", 404, "no active trace session")
+    await world.machine.refused("POST", f"/v1/traces/{pipeline_id}", 404, "no active trace session", content=body)
 
 
 async def test_records_of_sessions_long_over_are_thrown_away(world: World) -> None:

@@ -256,6 +256,7 @@ async def test_agents_whose_version_is_not_known_are_named_and_no_reason_to_refu
         ("4.0.3", False, 3, ["old-0", "old-1", "old-2"]),
         ("5.1.1", True, 1, []),
     ]
+    assert said["added"] == ["+ service.hot_reload: on"]
     said = await world.admin.ask("POST", f"{fleet}/check", 200, json={"rawConfig": BAD})
     assert (said["sound"], said["minimum"]["findings"][0]["kind"]) == (False, "unknown_plugin")
     await world.admin.ask("PUT", f"{fleet}/draft", 200, json={"rawConfig": BAD})

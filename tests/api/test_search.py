@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from nectary.resources.search import RESOURCES
@@ -85,6 +86,21 @@ async def test_an_agent_finds_its_fleet_as_fluent_bit_asks(world: World) -> None
     answer = await world.machine.get(f"/v1/search?{query}")
     assert answer.json()[0]["id"] == made["id"]
     assert answer.headers["content-length"] == str(len(answer.content))
+
+
+@pytest.mark.parametrize("name", ["web", "r&d", "50%", "a+b", "a=b"])
+async def test_an_agent_finds_its_fleet_though_it_escapes_nothing(world: World, name: str) -> None:
+    for other in (name, "r", "50", "a b", "a"):
+        body = {"name": other, "rawConfig": CONFIG}
+        await world.machine.post(f"/v1/projects/{world.project_id}/fleets", json=body)
+    query = f"project_id={world.project_id}&resource=fleet&term={name}&exact=true".encode()
+    asked = httpx.Request(
+        "GET",
+        httpx.URL("http://127.0.0.1:5000/v1/search").copy_with(query=query),
+        headers={"Fleet-Config-Version": "-1", "X-Project-Token": world.token},
+    )
+    found = (await world.machine.send(asked)).json()
+    assert [row["name"] for row in found] == [name]
 
 
 async def test_members_are_found_by_e_mail_too(world: World) -> None:

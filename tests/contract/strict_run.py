@@ -1,9 +1,10 @@
 """Asks a running server, with valid credentials, for what the published contract describes, and tells where answers differ.
 
 Run by test_vendor.py with the vendor's tool's own Python, never imported. Reads an order from standard input:
-{spec, url, operations, headers, requests, examples}; prints {statuses, differences, faults} as JSON. `operations` stand in the
-order they are asked in; `requests` has for each some that should succeed, [{places, query, body}]; their places, the values
-in its path by position, serve for what the tool makes up too.
+{spec, url, operations, headers, requests, examples}; prints {statuses, differences, faults, refusals} as JSON.
+
+`operations` stand in the order they are asked in. `requests` has for each some that should succeed, [{places, query, body}];
+their places, the values in its path by position, serve for what the tool makes up too.
 """
 
 import json
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, Phase
 from schemathesis.contrib import openapi  # type: ignore[import-not-found,unused-ignore]
 
 openapi.formats.uuid.install()
+_tool: Any = schemathesis  # the vendor's, of 2024; ours is newer, and has other names
 _TIMEOUT = 30
 
 
@@ -31,12 +33,13 @@ class Run:
         self.statuses: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.differences: dict[tuple[str, str], str] = {}
         self.faults: list[str] = []
+        self.refusals: dict[str, str] = {}  # operation -> the first that it gave to a request that should succeed
 
     def walk(self) -> None:
-        schema = schemathesis.from_path(
+        schema = _tool.from_path(
             self.order["spec"],
             base_url=self.order["url"],
-            generation_config=schemathesis.GenerationConfig(with_security_parameters=False),
+            generation_config=_tool.GenerationConfig(with_security_parameters=False),
         )
         found = {one.definition.raw["operationId"]: one for one in (result.ok() for result in schema.get_all_operations())}
         for name in self.order["operations"]:
@@ -66,11 +69,13 @@ class Run:
                 case.query = {**(case.query or {}), **given["query"]}
                 if given["body"] is not None:
                     case.body, case.media_type = given["body"], "application/json"
-            self.judge(name, operation, case)
+            answer = self.judge(name, operation, case)
+            if given and not answer.ok:
+                self.refusals.setdefault(name, f"{answer.status_code} {answer.text[:200]}")
 
         ask()
 
-    def judge(self, name: str, operation: Any, case: Any) -> None:
+    def judge(self, name: str, operation: Any, case: Any) -> Any:
         answer = case.call(headers=self.order["headers"], timeout=_TIMEOUT)
         self.statuses[name][answer.status_code] += 1
         if answer.status_code >= 500:
@@ -79,6 +84,7 @@ class Run:
             self.compare(name, operation, answer)
             if operation.definition.raw.get("security"):
                 self.replay(name, case)
+        return answer
 
     def compare(self, name: str, operation: Any, answer: Any) -> None:
         """Every way in which a 2xx differs from its schema, with the tool's own validator; not just the first."""
@@ -116,7 +122,8 @@ def main() -> None:
     except requests.RequestException as error:
         run.faults.append(f"the server did not answer: {error}")
     differences = [[operation, field, message] for (operation, field), message in sorted(run.differences.items())]
-    json.dump({"statuses": run.statuses, "differences": differences, "faults": run.faults}, sys.stdout)
+    told = {"statuses": run.statuses, "differences": differences, "faults": run.faults, "refusals": run.refusals}
+    json.dump(told, sys.stdout)
 
 
 main()

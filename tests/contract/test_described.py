@@ -6,7 +6,6 @@
 import asyncio
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from nectary.caller import Kind
 from nectary.edge.openapi import operations as described
 from tests.contract.published import ROOT, our_document
+from tests.harness import vendor
 from tests.harness.ground import HEADERS, Ground
 from tests.harness.serving import Served
 from tests.walks.occasions import UNSERVED
@@ -92,17 +92,8 @@ async def _run(server: Served, name: str, headers: dict[str, str], more: list[st
     else:
         options += ["--generation-database", "none"]
     program = Path(sys.executable).with_name("st")
-    config = str(server.folder / "schemathesis.toml")
-    ran = await asyncio.to_thread(
-        subprocess.run,
-        [str(program), "--config-file", config, "run", f"{server.url}/openapi.json", *options],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_LONGEST,
-        cwd=server.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    where: list[str | Path] = ["--config-file", server.folder / "schemathesis.toml", "run", f"{server.url}/openapi.json"]
+    ran = await asyncio.to_thread(vendor.run, server.folder, program, *where, *options, longest=_LONGEST, PYTHONPATH=str(ROOT))
     _, _, summary = ran.stdout.rpartition("Test cases:")
     print(f"{name}: {summary[:200].strip().splitlines()[0] if summary else ran.stderr[-300:]}")
     assert ran.returncode == 0, f"as {name}:\n{ran.stdout[-12000:]}\n{ran.stderr[-2000:]}\n{server.log()[-3000:]}"

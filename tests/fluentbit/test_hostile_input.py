@@ -3,6 +3,7 @@
 No test measures time: pytest's limit ends one that does not come to an end, and work is counted in calls.
 """
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nectary.fluentbit import convert, diff, formats, graph, meaning, ports, references, targets
-from nectary.fluentbit.document import ConfigError, Document, Format
+from nectary.fluentbit.document import ConfigError, Document, Format, Limits
+from nectary.fluentbit.validate import check
 from tests.harness.work import calls_of
 
 PIECES = [
@@ -150,6 +152,31 @@ def test_hostile_text_within_the_limit_is_read_or_refused(name: str, format: For
     read(HOSTILE[name]()[:1_000_000], format)
 
 
+VALUES = {
+    "keys": ("a:\n" * 600_000, Format.YAML),
+    "flow items": ("a: [" + "b," * 600_000 + "]", Format.YAML),
+    "numbers": ('{"a": [' + "1," * 600_000 + "1]}", Format.JSON),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_more_values_than_any_configuration_has_are_refused_before_they_fill_the_memory(name: str) -> None:
+    text, form = VALUES[name]
+    with pytest.raises(ConfigError, match="more than 300000 values in one file") as refused:
+        formats.parse(text, "main", form)
+    assert [problem.kind for problem in refused.value.problems] == ["too_large"]
+
+
+def test_a_graph_of_more_ways_than_anybody_could_look_at_is_refused() -> None:
+    sources = "".join(f"[INPUT]\n    name dummy\n    tag a{number}\n" for number in range(2000))
+    for match in ("*", "a*", "*1"):
+        outputs = f"[OUTPUT]\n    name stdout\n    match {match}\n" * 2000
+        with pytest.raises(ConfigError, match="too many ways"):
+            graph.of_document(formats.parse(sources + outputs, "main", Format.CLASSIC))
+    exact = "".join(f"[OUTPUT]\n    name stdout\n    match a{number}\n" for number in range(2000))
+    assert len(graph.of_document(formats.parse(sources + exact, "main", Format.CLASSIC)).edges) == 2000
+
+
 def test_deep_values_are_refused_and_do_not_end_the_process() -> None:
     for text in (
         "extensions: {a: " + "[" * 5000,
@@ -160,6 +187,61 @@ def test_deep_values_are_refused_and_do_not_end_the_process() -> None:
             formats.parse(text, "main", Format.YAML)
     with pytest.raises(ConfigError, match="deep"):
         formats.parse('{"a": ' * 5000, "main", Format.JSON)
+
+
+INPUT = "pipeline:\n  inputs:\n    - name: dummy\n"
+STATES = "multiline_parsers:\n  - name: m\n    type: regex\n    rules:\n"
+
+
+def lines(head: str, line: str) -> Callable[[int], str]:
+    return lambda count: head + "".join(line.replace("#", str(number)) for number in range(count))
+
+
+SHAPES: dict[str, tuple[Callable[[int], str], Format]] = {
+    "tags and matches": (
+        lines("", "[INPUT]\n    name dummy\n    tag a#\n[OUTPUT]\n    name stdout\n    match a#*\n"), Format.CLASSIC,
+    ),
+    "repeated keys": (lines("[INPUT]\n    name tail\n", "    path /a#\n"), Format.CLASSIC),
+    "unknown keys": (lines("[INPUT]\n    name tail\n", "    k# v\n"), Format.CLASSIC),
+    "one port": (lines("", "[INPUT]\n    name tcp\n    port 5170\n"), Format.CLASSIC),
+    "variables": (lines("@SET x=y\n[SERVICE]\n", "    k# ${x}\n"), Format.CLASSIC),
+    "parsers": (lines("parsers:\n", "  - {name: p#, format: regex, regex: '(?<a>b)'}\n"), Format.YAML),
+    "states": (
+        lines(STATES, "      - {state: s#, regex: /a/, next_state: s#}\n"),
+        Format.YAML,
+    ),
+    "nodes": (lines("upstream_servers:\n  - name: u\n    nodes:\n", "      - {name: n#, host: h, port: 1}\n"), Format.YAML),
+    "units": (
+        lines(INPUT + "      processors:\n        logs:\n", "          - {name: labels, upsert: a #}\n"),
+        Format.YAML,
+    ),
+    "routes": (
+        lines(INPUT + "      routes:\n        logs:\n", "          - {name: r#, to: {outputs: [o#]}}\n"),
+        Format.YAML,
+    ),
+    "empty keys": (lines("", "a#:\n"), Format.YAML),
+    "pairs": (lambda count: '{"x": {' + ",\n".join(f'"k{n}": "{n}"' for n in range(count)) + "}}", Format.JSON),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_checking_and_converting_grow_with_the_size_and_not_faster(name: str) -> None:
+    make, form = SHAPES[name]
+
+    def work(text: str) -> None:
+        check(text, form, limits=Limits(problems=10**6))
+        with contextlib.suppress(ConfigError):
+            document = formats.parse(text, "main", form)
+            for to in Format:
+                convert.convert(document, to)
+            ports.find(document)
+            references.find(document)
+            targets.find(document)
+            diff.diff(document, document)
+
+    work(make(20))  # what is made once is made now
+    small, large = calls_of(partial(work, make(150))), calls_of(partial(work, make(600)))
+    assert small < large < 4.6 * small
 
 
 @pytest.mark.parametrize("form", list(Format))

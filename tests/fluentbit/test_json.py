@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nectary.fluentbit import json as config_json
 from nectary.fluentbit import meaning
-from nectary.fluentbit.document import ConfigError, Kind
+from nectary.fluentbit.document import LIMITS, ConfigError, Kind
 from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 
 values = st.recursive(
@@ -31,7 +31,7 @@ def test_it_reads_what_pythons_own_reader_reads(value: object, indent: int | Non
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
     if "\\u0000" in text or "\ufffd" in text or "\\ufffd" in text:
         return
-    assert plain(config_json.tree(text, "x", 100)) == json.loads(text)
+    assert plain(config_json.tree(text, "x", LIMITS)) == json.loads(text)
 
 
 @given(st.text(alphabet='{}[]",:0129.eE+-truefalsn\\u \n\tx', max_size=40))
@@ -40,9 +40,9 @@ def test_it_accepts_a_text_exactly_when_pythons_own_reader_does(text: str) -> No
         wanted = json.loads(text, parse_constant=lambda word: 1 / 0)
     except (ValueError, ZeroDivisionError):
         with pytest.raises(config_json.JsonError):
-            config_json.tree(text, "x", 100)
+            config_json.tree(text, "x", LIMITS)
         return
-    found = config_json.tree(text, "x", 100)
+    found = config_json.tree(text, "x", LIMITS)
     if not isinstance(found, Scalar) and "e" not in text.lower():
         assert isinstance(found, MapNode) == isinstance(wanted, dict)
 

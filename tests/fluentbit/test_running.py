@@ -181,6 +181,7 @@ def test_one_change_is_one_difference_named(old: str, new: str, change: str, sub
     assert old in RICH
     found = running.runs(read(RICH.replace(old, new, 1)), recorded("register_rich"))
     assert (change, subject) in {(one.change, one.subject) for one in found}
+    assert not running.same(read(RICH.replace(old, new, 1)), running.reported(recorded("register_rich")))
     assert len(found) <= 2, "a plugin that is another is one missing and one too many"
 
 
@@ -347,6 +348,7 @@ def test_a_real_agent_runs_what_it_was_given(name: str, fluent_bit: str, registr
     document = read(REAL[name])
     dump = registrations.dump(fluent_bit, tmp_path, REAL[name], Format.CLASSIC)
     assert running.runs(document, dump) == (), dump
+    assert running.same(document, running.reported(dump))
     more = read(REAL[name] + "[FILTER]\n name grep\n match *\n")
     assert [one.change for one in running.runs(more, dump)] == ["missing"]
 

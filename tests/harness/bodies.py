@@ -35,6 +35,8 @@ MEANINGS: dict[str, Callable[[int], Any]] = {
     "properties": lambda n: [{"key": "name", "value": "dummy"}],
     "key": lambda n: f"key_{n}",
     "host": lambda n: f"host-{n}",
+    "regex": lambda n: f"^thing-{n}$",
+    "frontendPort": lambda n: 1024 + n,
 }
 
 # Optional fields that make an operation one about something else: its own tests send them, and bodies made up do not.
@@ -93,12 +95,15 @@ def example(schema: dict[str, Any], schemas: dict[str, Any], known: Known, *, na
 
 
 def _fits(value: Any, schema: dict[str, Any]) -> bool:
-    return bool(schema.get("type") == ("string" if isinstance(value, str) else "array"))
+    kinds = {str: "string", int: "integer", list: "array"}
+    return bool(schema.get("type") == kinds[type(value)])
 
 
 def _text(schema: dict[str, Any]) -> str:
     if made := _FORMATS.get(schema.get("format", "")):
         return made()
+    if shown := schema.get("examples"):
+        return str(shown[0])
     if pattern := schema.get("pattern"):
         return _matching(pattern)
     return "made up".ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength", 100)]

@@ -71,6 +71,8 @@ class Crowd:
             return copy
         for unique in (one for one in table.constraints if isinstance(one, UniqueConstraint)):
             self._tell_apart(copy, list(unique.columns), number)
+        for index in (one for one in table.indexes if one.unique and copy[one.columns[-1].name] is not None):
+            self._tell_apart(copy, list(index.columns), number)
         if "id" not in copy:
             self._tell_apart(copy, list(table.primary_key.columns), number)
         return copy

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 from httpx import Response
 from sqlalchemy import ColumnElement, Table, func, literal, select, union_all
 
+from nectary import clock
 from nectary.caller import PERMISSIONS, Kind
-from nectary.db import tables
+from nectary.db import statements, tables
 from nectary.edge.callers import May
 from nectary.resources import alerts, memberships, sessions, tokens, users
 from nectary.resources.alert_conditions import Subject
@@ -76,6 +77,16 @@ class Ground:
             for operation in self.operations:
                 if operation.method == "POST" and isinstance(operation.guard, May):
                     await self._try(operation)
+        if tables.alerts.name not in now and (rule := (await self.known())("alert_rules")) is not None:
+            await self._alarm(rule)
+
+    async def _alarm(self, rule_id: str) -> None:
+        """An alert that was: time makes them, not a request."""
+        moment = clock.now()
+        of_agent = {"subject_kind": "agent", "subject_id": UUID(self.agent_id), "subject_name": "an agent"}
+        values = {"project_id": UUID(self.project_id), "alert_rule_id": UUID(rule_id), "message": "it was silent"}
+        async with self.world.context.database.write() as tx:
+            await statements.add(tx, tables.alerts, **values, **of_agent, resolved_at=moment)
 
     async def _new_project(self) -> None:
         n = next(_numbers)

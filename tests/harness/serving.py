@@ -51,8 +51,8 @@ class Served:
 
 
 def start(folder: Path, **settings: str) -> Served:
-    """Start on the data in `folder`, and wait until it answers."""
-    port = free_port()
+    """Start on the data in `folder`, on a free port unless NECTARY_PORT says which, and wait until it answers."""
+    port = int(settings.get("NECTARY_PORT") or free_port())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NECTARY_")}
     environment |= {
         "NECTARY_HOST": "127.0.0.1",
@@ -61,6 +61,7 @@ def start(folder: Path, **settings: str) -> Served:
         "NECTARY_ADMIN_EMAIL": ADMIN,
         "NECTARY_ADMIN_PASSWORD": PASSWORD,
         "NECTARY_LOG_LEVEL": "warning",
+        "NECTARY_CORE": "false",  # unless the test is about it
         "DEFAULT_TOKEN_FILE": str(folder / "project-token"),
         "ALLOWED_ORIGINS": "http://127.0.0.1:5000",
         **settings,

@@ -39,9 +39,20 @@ def _run(*command: str | Path) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS_TO_INSTALL)
 
 
-def run(folder: Path, *command: str | Path, told: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run one of its programs in `folder`, whatever it ends with."""
-    return subprocess.run(command, check=False, input=told, capture_output=True, text=True, timeout=LONGEST, cwd=folder)
+def run(
+    folder: Path, *command: str | Path, told: str = "", longest: float = LONGEST, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run one of its programs in `folder`, whatever it ends with; `longest` in seconds."""
+    return subprocess.run(
+        command,
+        check=False,
+        input=told,
+        capture_output=True,
+        text=True,
+        timeout=longest,
+        cwd=folder,
+        env={**os.environ, **environment},
+    )
 
 
 def published(contract: Path) -> list[dict[str, Any]]:

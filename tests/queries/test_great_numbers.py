@@ -1,7 +1,6 @@
 """Ten thousand projects, five thousand pipelines, a hundred thousand agents: a page of them costs what it did among a tenth."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +34,9 @@ async def _copy(tx: WriteTx, table: Table, first: int, last: int, where: str, ch
 
 
 async def _grew_little(world: World, path: str, few: int, most: int, grow: Any, **params: Any) -> None:
+    async def ask() -> Any:
+        return await world.admin.ask("GET", path, 200, params=params)
+
     costs, shown = [], []
     for first, last in ((0, few), (few, most)):
         async with world.context.database.write() as tx:
@@ -42,9 +44,8 @@ async def _grew_little(world: World, path: str, few: int, most: int, grow: Any, 
         if not world.context.database.embedded:
             async with world.context.database.write() as tx:
                 await tx.execute(text("ANALYZE"))
-        asked = {"params": params} if params else {}
-        costs.append(await cost(world.context.database, partial(world.admin.ask, "GET", path, 200, **asked)))
-        shown.append(len(await world.admin.ask("GET", path, 200, **asked)))
+        costs.append(await cost(world.context.database, ask))
+        shown.append(len(await ask()))
     print(f"{path} {params}: {costs[0]} among {few}, {costs[1]} among {most}")
     assert shown[0] == shown[1] > 0
     assert costs[1] <= costs[0] * _SLACK + _GRACE

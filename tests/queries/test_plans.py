@@ -15,6 +15,7 @@ pytestmark = pytest.mark.timeout(900)
 # What is read whole or sorted on purpose, by operation: why.
 EXPECTED: dict[tuple[str, str], str] = {
     ("fleetAgentErrors", "sorts"): "a fleet's errors are those of the agents in it now, which come and go",
+    ("fleetCheck", "sorts"): "the versions that one fleet's agents run",
     ("pipelines", "sorts"): "one of this name at most",
     ("pipelineClusterObjects", "sorts"): "what one pipeline refers to",
     ("searchV1", "sorts"): "members, config sections and trace sessions go by names that are computed, or another table's",

@@ -103,8 +103,14 @@ async def _remembered(here: Context, caller: Caller, path: str) -> Remembered:
 
 def _from(here: Context, caller: Caller, scope: Scope) -> _From:
     """Agents say which version they have (since 4.0.4), and never what program they are; all others get the newest."""
-    names = {name for name, _ in scope["headers"]}
-    if b"fleet-config-version" not in names and b"user-agent" in names:
+    agent = True
+    for name, _ in scope["headers"]:
+        if name == b"fleet-config-version":
+            agent = True
+            break
+        if name == b"user-agent":
+            agent = False
+    if not agent:
         return _From("", "")
     address = addresses.source(scope, here.settings.trusted_proxies)
     return _From(fleet_serving.poll_key(caller.id, address, one_host=caller.one_host), address)
@@ -135,8 +141,10 @@ def is_poll(scope: Scope) -> bool:
             token = True
         elif name == b"authorization":
             return False
-    paged = any(part.startswith((b"last=", b"before=")) for part in scope["query_string"].split(b"&"))
-    return token and not paged
+    query = scope["query_string"]
+    if b"last=" not in query and b"before=" not in query:
+        return token
+    return token and not any(part.startswith((b"last=", b"before=")) for part in query.split(b"&"))
 
 
 class Poll(AgentRoute):

@@ -46,9 +46,7 @@ async def list_agents(
     search: Annotated[str | None, Query(description="Only agents with this in their names.", max_length=253)] = None,
     version: Annotated[str | None, Query(description="Only this Fluent Bit: `5.1.1`, or `5.1`.", max_length=64)] = None,
     status: Annotated[Status | None, Query(description="Only those heard of lately, or only those not.")] = None,
-    fleet_status: Annotated[
-        FleetState | None, Query(alias="fleetStatus", description="Only those that stand so to their fleet.")
-    ] = None,
+    fleet_status: Annotated[FleetState | None, Query(description="Only those that stand so to their fleet.")] = None,
 ) -> Sequence[Agent]:
     """The project's agents, newest first."""
     wanted = Wanted(name, search, tags_query, environment_id, fleet_id, pipeline_id, version, status, fleet_status)

@@ -15,7 +15,13 @@ from nectary.errors import Refusal
 router = APIRouter(tags=["health"], route_class=Route)
 
 
-@router.get("/healthz", operation_id="healthz")
+_WELL: dict[int | str, dict[str, Any]] = {
+    status: {"description": what, "content": {"application/json": {"schema": {"type": "object"}}}}
+    for status, what in ((200, "All is well."), (503, "Not all is well; which is, the answer tells."))
+}
+
+
+@router.get("/healthz", operation_id="healthz", responses=_WELL)
 async def healthz(request: Request, _: OpenToAll) -> JSONResponse:
     """Alive, in the union of the shapes that the original's clients read in 2022, 2023 and 2024."""
     well = await _database_answers(request)
@@ -25,7 +31,7 @@ async def healthz(request: Request, _: OpenToAll) -> JSONResponse:
     )
 
 
-@router.get("/readyz", operation_id="readyz")
+@router.get("/readyz", operation_id="readyz", responses=_WELL)
 async def readyz(request: Request, _: OpenToAll) -> JSONResponse:
     """Ready for traffic: the database answers, and metrics have room."""
     checks = {"database": await _database_answers(request), "metrics": not context.of(request).buffer.full}

@@ -116,7 +116,27 @@ _COMPILE_ERROR = 21  # the sandbox's own; the others are JSON-RPC's
 _NOT_FOUND, _BAD_PARAMS, _FAILED = -32601, -32602, -32000
 
 
-@router.post("/jsonrpc", operation_id="runScript", tags=["sandbox"])
+_RPC: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["jsonrpc", "id"],
+                    "properties": {
+                        "jsonrpc": {"type": "string"},
+                        "id": {"description": "As it was sent."},
+                        "result": {"description": "What came of it."},
+                        "error": {"type": "object", "description": "What went wrong: `code` and `message`."},
+                    },
+                }
+            }
+        }
+    }
+}
+
+
+@router.post("/jsonrpc", operation_id="runScript", tags=["sandbox"], responses=_RPC)
 async def run_script(call: Call, _: KnownReader) -> Response:
     """JSON-RPC 2.0, method `run`: run a Lua script over events `{timestamp, record, tag}`. The result has one entry an event:
     `{"result": [code, time, record or records]}` or `{"error": text}`."""

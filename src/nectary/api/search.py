@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from nectary.caller import Caller
@@ -39,6 +39,7 @@ InProject = Annotated[UUID | None, Query(alias="project_id", description="The pr
 
 @router.get("/v1/search", operation_id="searchV1", deprecated=True)
 async def search_v1(
+    request: Request,
     caller: Searcher,
     tx: ReadTx,
     _project_id: InProject = None,
@@ -47,8 +48,19 @@ async def search_v1(
     exact: Exact = False,
 ) -> Sequence[FoundV1]:
     """Things of a project by name or id. Fluent Bit finds its fleet here, and reads the first row."""
-    found = await search.search(tx, caller, _known(resource), term, exact=exact)
+    as_written = _written_by_an_agent(request)
+    found = await search.search(tx, caller, _known(resource), term if as_written is None else as_written, exact=exact)
     return [FoundV1(id=one.id, name=one.name, capital_id=one.id, capital_name=one.name) for one in found]
+
+
+def _written_by_an_agent(request: Request) -> str | None:
+    """The term as Fluent Bit puts it there: last but for `exact`, and letter for letter (get_calyptia_fleet_id_by_name escapes
+    nothing), so that `a&b` and `50%+` are one name. None where somebody else asks, who escapes as usual."""
+    if "user-agent" in request.headers or "fleet-config-version" not in request.headers:
+        return None
+    query = request.scope["query_string"].decode("utf-8", "replace")
+    _, told, term = query.partition("&term=")
+    return term.removesuffix("&exact=true") if told else None
 
 
 @router.get("/v2/search", operation_id="search")

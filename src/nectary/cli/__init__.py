@@ -15,11 +15,14 @@ from nectary.errors import Unstartable
 COMMANDS = {
     "serve": "nectary.cli.serve",
     "get": "nectary.cli.get",
+    "fleet": "nectary.cli.fleet",
+    "enroll": "nectary.cli.enroll",
     "rollout": "nectary.cli.rollout",
     "watch": "nectary.cli.watch",
     "config": "nectary.cli.configs",
     "schema": "nectary.cli.schemas",
     "rules": "nectary.cli.rules",
+    "core": "nectary.cli.core",
 }
 """Each command and the module whose `app` it is."""
 

@@ -19,13 +19,17 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on [5000].")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded database [nectary-data].")] = None,
     database_url: Annotated[str | None, typer.Option(help="postgresql://... instead of the embedded database.")] = None,
+    core: Annotated[
+        bool | None, typer.Option("--core/--no-core", help="Run pipelines here, too, if fluent-bit is found [yes].")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error [info].")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
 ) -> None:
     """Serve the API. Every setting is also read from NECTARY_<NAME> and from the TOML file: see docs/settings.md."""
     if config is not None:
         os.environ["NECTARY_CONFIG"] = str(config)
-    chosen = settings.load(host=host, port=port, data_dir=data_dir, database_url=database_url, log_level=log_level)
+    flags = {"host": host, "port": port, "data_dir": data_dir, "database_url": database_url, "log_level": log_level}
+    chosen = settings.load(**flags, core=core)
     gc.disable()  # loading the web stack makes a million objects and no garbage
     from nectary import server  # noqa: PLC0415 - half a second that other commands need not wait
 

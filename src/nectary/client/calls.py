@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -11,10 +11,25 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
-from nectary.client.things import Agent, Environment, Fleet, Project, Rollout, RolloutEvent, Row, Token
+from nectary.client.things import (
+    Agent,
+    EnrolledHost,
+    Environment,
+    Fleet,
+    FleetCheck,
+    FleetDiff,
+    FleetRevision,
+    Project,
+    PublishedRevision,
+    Rollout,
+    RolloutEvent,
+    Row,
+    Token,
+)
 
 T = TypeVar("T", bound=Row)
 _PAGE = 500
+_MOST_HOSTS = 1000
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MOST_PAGES = 10_000
 
@@ -35,7 +50,7 @@ class Client:
     """One server and one credential. `project` names the project to work in; a project token knows its own."""
 
     def __init__(self, url: str, token: str, *, project: str | None = None, timeout: float = 30.0) -> None:
-        claims = _claims(token)
+        claims = claims_of(token)
         self._project = project or claims.get("ProjectID")
         self._token_id = claims.get("TokenID")
         header = {"X-Project-Token": token} if claims else {"Authorization": f"Bearer {token}"}
@@ -98,6 +113,44 @@ class Client:
         else:
             self._answer(f"/v1/fleets/{fleet_id}", body=body, method="PATCH")
 
+    def revisions(self, fleet_id: str) -> Iterator[FleetRevision]:
+        """What was published of the fleet, newest first."""
+        return self._pages(f"/v1/fleets/{fleet_id}/revisions", FleetRevision)
+
+    def diff(self, fleet_id: str, from_: str | None = None, to: str | None = None) -> FleetDiff:
+        """What changed between two revisions' numbers, or `draft`; without any, in the newest revision."""
+        query = {name: value for name, value in (("from", from_), ("to", to)) if value is not None}
+        return msgspec.json.decode(self._answer(f"/v1/fleets/{fleet_id}/diff", query).content, type=FleetDiff)
+
+    def put_draft(self, fleet_id: str, body: dict[str, Any]) -> None:
+        """Keep a draft (`rawConfig`, `configFormat`, `message`) in place of one that is there."""
+        self._answer(f"/v1/fleets/{fleet_id}/draft", body=body, method="PUT")
+
+    def publish_draft(self, fleet_id: str, body: dict[str, Any]) -> PublishedRevision:
+        """Publish the draft. Raises Refused, 409, when there is none or somebody else published meanwhile."""
+        answer = self._answer(f"/v1/fleets/{fleet_id}/publish", body=body, method="POST")
+        return msgspec.json.decode(answer.content, type=PublishedRevision)
+
+    def roll_back(self, fleet_id: str, body: dict[str, Any]) -> PublishedRevision:
+        """Publish an older revision (`revision`, a number) again."""
+        answer = self._answer(f"/v1/fleets/{fleet_id}/rollback", body=body, method="POST")
+        return msgspec.json.decode(answer.content, type=PublishedRevision)
+
+    def check(self, fleet_id: str, body: dict[str, Any] | None = None, *, draft: bool = False) -> FleetCheck:
+        """Whether the fleet's agents can run a text (`rawConfig`), the draft, or what is published."""
+        path = f"/v1/fleets/{fleet_id}/check"
+        said = self._answer(path, {"draft": draft}) if body is None else self._answer(path, body=body, method="POST")
+        return msgspec.json.decode(said.content, type=FleetCheck)
+
+    def enroll(self, fleet_id: str, hosts: Sequence[str] | int) -> Iterator[EnrolledHost]:
+        """A token for each host by name, or for so many. Asked for a thousand at a time."""
+        many = hosts if isinstance(hosts, int) else len(hosts)
+        for begin in range(0, many, _MOST_HOSTS):
+            some = min(_MOST_HOSTS, many - begin)
+            body = {"count": some} if isinstance(hosts, int) else {"hosts": list(hosts[begin : begin + some])}
+            answer = self._answer(f"/v1/fleets/{fleet_id}/enroll", body=body, method="POST")
+            yield from msgspec.json.decode(answer.content, type=list[EnrolledHost])
+
     def rollouts(self, fleet_id: str, *, most: int | None = None) -> Iterator[Rollout]:
         """The fleet's rollouts, newest first."""
         return islice(self._pages(f"/v1/fleets/{fleet_id}/rollouts", Rollout, size=min(most or _PAGE, _PAGE)), most)
@@ -138,11 +191,12 @@ class Client:
         except httpx.HTTPError as error:
             raise Unreachable(f"{self._http.base_url} does not answer: {error}") from error
         if answer.status_code >= 400:
-            raise _refused(answer)
+            raise refusal(answer)
         return answer
 
 
-def _refused(answer: httpx.Response) -> Refused:
+def refusal(answer: httpx.Response) -> Refused:
+    """What an answer of 400 or more says."""
     try:
         said = answer.json()
         return Refused(answer.status_code, str(said["error"]), said.get("detail"))
@@ -150,7 +204,7 @@ def _refused(answer: httpx.Response) -> Refused:
         return Refused(answer.status_code, answer.reason_phrase, answer.text[:200] or None)
 
 
-def _claims(token: str) -> dict[str, str]:
+def claims_of(token: str) -> dict[str, str]:
     """What a project token says of itself; nothing for any other token."""
     try:
         head = token.split(".", 1)[0]

@@ -107,3 +107,76 @@ class RolloutEvent(Row, frozen=True, kw_only=True):
     stage: int
     reason: str
     agents: list[str]
+
+
+class Author(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    kind: str
+    name: str
+    id: str | None = None
+
+
+class FleetRevision(Row, frozen=True, kw_only=True):
+    """What was published of a fleet; `cause` is created, edited, file, published or rolled_back."""
+
+    number: int
+    message: str
+    author: Author
+    cause: str
+    based_on: int | None
+    config_format: str
+
+
+class PublishedRevision(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    """`rollout_id` where it is rolled out in stages."""
+
+    revision: int
+    rollout_id: str | None
+
+
+class FleetDiff(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    """`text`: a line for each change; `unreadable`: why a text could not be compared."""
+
+    to: str
+    text: str
+    same_text: bool
+    unreadable: str | None
+    from_: str = msgspec.field(name="from")
+
+
+class CheckFinding(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    severity: str
+    file: str
+    line: int
+    column: int
+    kind: str
+    message: str
+    remedy: str
+
+
+class VersionCheck(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    version: str
+    known: bool
+    checked_against: str
+    runs: bool
+    agents: int
+    names: list[str]
+    findings: list[CheckFinding]
+
+
+class FleetCheck(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    """`added`: what agents get beside the text. `unservable`: formats that they may ask for and would not get, with why."""
+
+    sound: bool
+    minimum: VersionCheck
+    versions: list[VersionCheck]
+    added: list[str]
+    unservable: dict[str, str]
+
+
+class EnrolledHost(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    """`config`: what its Fluent Bit is started with; the token stands in it."""
+
+    id: str
+    host: str
+    token: str
+    config: str

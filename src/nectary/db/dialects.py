@@ -51,7 +51,8 @@ def holds(dialect: str, texts: ColumnElement[Any], text: ColumnElement[Any]) -> 
     """Whether a JSON array of texts holds what another column says."""
     if dialect == "sqlite":
         each = func.json_each(texts).table_valued("value", name="each_text")
-        return exists(select(each.c.value).where(each.c.value == text))
+        # Whose column it is stands in a query around this one, be it two further out.
+        return exists(select(each.c.value).where(each.c.value == text).correlate_except(each))
     return func.jsonb_exists(texts, text)
 
 

@@ -45,6 +45,11 @@ class ReadTx:
             return await asyncio.to_thread(self._connection.execute, statement, parameters)
         return self._connection.execute(statement, parameters)
 
+    def aside(self) -> None:
+        """What is asked from here on takes long: tens of thousands of rows are looked at. On SQLite a thread does it, so that
+        agents' requests do not wait."""
+        self._beside = True
+
     async def run(self, work: Callable[[Connection], Result]) -> Result:
         """Give code that knows no async the plain connection."""
         if isinstance(self._connection, AsyncConnection):

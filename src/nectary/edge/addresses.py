@@ -15,23 +15,18 @@ def source(scope: Scope, trusted: Sequence[Network]) -> str:
     """The address of whoever asked: the peer's own, or, where the peer is a trusted proxy, the right-most address in
     X-Forwarded-For that is not one. What stands further left anybody could have written."""
     client = scope.get("client")
-    address = _plain(client[0]) if client else ""
+    address = plain_address(client[0]) if client else ""
     if not trusted or not _is_trusted(address, tuple(trusted)):
         return address
     told = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
     for hop in reversed([part.strip() for part in told.split(",") if part.strip()]):
-        said = _plain(_without_port(hop))
+        said = plain_address(_without_port(hop))
         if not _is_address(said):
             break  # whoever wrote this is no proxy we know; the one that passed it on is the best that is known
         address = said
         if not _is_trusted(said, tuple(trusted)):
             break
     return address
-
-
-@lru_cache(65536)
-def _plain(address: str) -> str:
-    return plain_address(address)
 
 
 @lru_cache(65536)

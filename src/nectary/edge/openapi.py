@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from nectary.caller import Kind
+from nectary.edge import examples
 from nectary.edge.callers import Anybody, Guard, Known, May, Route, SignedIn, guard_of
 
 Described = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -110,6 +111,7 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], others: Described) -> d
         for operation in item.values():
             _tidy(operation, schemas)
     _untitle(said)
+    examples.show(said)
     said["tags"] = [{"name": tag} for tag in sorted({tag for _, op in operations(said) for tag in op.get("tags", ())})]
     said["paths"] = dict(sorted(said["paths"].items()))
     return said

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from nectary.fluentbit import yaml
-from nectary.fluentbit.document import LIMITS, Comment, Document, Format, ListNode, MapNode, Node, Scalar, Source
-from nectary.fluentbit.reading import Reading
+from nectary.fluentbit.document import Comment, Document, Format, ListNode, MapNode, Node, Scalar, Source
+from nectary.fluentbit.reading import Reading, enough_for
 
 ByLine = dict[int, list[str]]
 """Comment texts by the line of the piece they speak of; 0 for those that stand below the last."""
@@ -30,7 +30,7 @@ def _classic(source: Source) -> list[Comment]:
 def _yaml(source: Source) -> list[Comment]:
     """What stands after a `#` outside every scalar; inside one it is text."""
     text = source.text
-    roots = yaml.nodes(Reading(source.file, Format.YAML, None, None, LIMITS), source.file, text)
+    roots = yaml.nodes(Reading(source.file, Format.YAML, None, None, enough_for(text)), source.file, text)
     masked = []
     place = 0
     for scalar in _scalars(roots):

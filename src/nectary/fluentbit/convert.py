@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 
 from nectary.fluentbit import comments, formats, meaning
-from nectary.fluentbit.document import ConfigError, Document, Format, Limits, Place, Problem, Severity
+from nectary.fluentbit.document import ConfigError, Document, Format, Place, Problem, Severity
 from nectary.fluentbit.fit import fit
+from nectary.fluentbit.reading import enough_for
 from nectary.fluentbit.write import write
 
 ENDINGS = {Format.CLASSIC: ".conf", Format.YAML: ".yaml", Format.JSON: ".json"}
@@ -43,8 +44,7 @@ def convert(document: Document, to: Format, notes: comments.ByLine | None = None
     written = write(kept, to, comments.by_line(document) if notes is None else notes)
     stem, dot, _ = document.file.rpartition(".")
     file = (stem if dot else document.file) + ENDINGS[to]
-    limits = Limits(bytes=max(16 * len(written.encode()), 1024), depth=1000)
-    result = formats.parse(written, file, to, limits=limits)
+    result = formats.parse(written, file, to, limits=enough_for(written))
     if not meaning.same(replace(kept, includes=()), result):
         place = Place(document.file, 1, 1)
         what = f"this configuration cannot be written as {to} faithfully"

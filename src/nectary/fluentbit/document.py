@@ -116,12 +116,14 @@ class Limits:
     """How much is read before giving up.
 
     bytes: of all files together, as UTF-8. files: the main file included (1000 is Fluent Bit's own limit). depth: of nested
-    YAML or JSON values, and of files that include files. problems: reading stops after so many.
+    YAML or JSON values, and of files that include files. values: scalars of one YAML or JSON file; one takes up to a hundred
+    times the memory of its text. problems: reading stops after so many.
     """
 
     bytes: int = 2 * 1024 * 1024
     depth: int = 64
     files: int = 1000
+    values: int = 300_000
     problems: int = 200
 
 

@@ -147,6 +147,6 @@ def _read_again(document: Document, changed: Source) -> Document:
     find: Callable[[str], Sequence[str]] = lambda pattern: patterns.get(pattern, ())  # noqa: E731
     main = texts[document.file]
     size = sum(len(source.text.encode(source.encoding)) for source in texts.values())
-    limits = Limits(bytes=size + 1, depth=1000)
+    limits = Limits(bytes=size + 1, depth=1000, values=size + 1)
     data = main.text if main.encoding == "utf-8" else main.text.encode(main.encoding)
     return formats.parse(data, document.file, document.format, read=read if followed else None, glob=find, limits=limits)

@@ -32,12 +32,14 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-# The common key and value in one step: no escapes, all on one line, with the comma and the line end behind it.
+# The common key and value in one step: all on one line, with the comma and the line end behind it.
 _PAIR = re.compile(
     rf"""[ ]*+"(?P<key>[^"\\\x00-\x1f]*+)"(?P<gap>:[ ]*+)
-        (?:"(?P<string>[^"\\\x00-\x1f]*+)"|(?P<word>{_NUMBER_OR_WORD}))(?P<comma>,?)(?P<line>\n?)""",
+        (?:"(?P<string>[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+)"|(?P<word>{_NUMBER_OR_WORD}))(?P<comma>,?)(?P<line>\n?)""",
     re.VERBOSE,
 )
+# The end of a map and the beginning of the next one in its list.
+_NEXT = re.compile(r"[ ]*+(?P<close>\}),\n(?P<open>[ ]*+\{)\n")
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt])|(.?))', re.DOTALL)
 _PLAIN_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _HALF = re.compile("[\ud800-\udfff]")
@@ -71,18 +73,22 @@ def _read_file(reading: Reading, file: str, data: str | bytes) -> None:
         (_read_file if name.lower().endswith(".json") else yaml.read_file)(reading, name, found)
 
     try:
-        root = tree(text, file, reading.limits.depth)
+        root = tree(text, file, reading.limits)
     except JsonError as error:
-        reading.problem("bad_json", error.place, f"not JSON: {error}", "write JSON, or choose the YAML format")
+        if error.kind == "bad_json":
+            reading.problem(error.kind, error.place, f"not JSON: {error}", "write JSON, or choose the YAML format")
+        else:
+            reading.problem(error.kind, error.place, str(error), "split it, or raise the limit")
         return
     Tree(reading, file, follow).read(root)
 
 
 class JsonError(Exception):
-    """The text is not JSON."""
+    """The text is not JSON, or (by its kind) goes beyond a limit."""
 
-    def __init__(self, what: str, place: Place) -> None:
+    def __init__(self, what: str, place: Place, kind: str = "bad_json") -> None:
         self.place = place
+        self.kind = kind
         super().__init__(what)
 
 
@@ -99,18 +105,19 @@ class _Open:
         self.key: Scalar | None = None
 
 
-def tree(text: str, file: str, depth: int) -> Node:
+def tree(text: str, file: str, limits: Limits) -> Node:
     """The tree of one JSON text; raises JsonError with the place. Numbers keep their text. Linear, without recursion."""
-    return _TreeReader(text, file, depth).read()
+    return _TreeReader(text, file, limits).read()
 
 
 class _TreeReader:
     """One JSON text being read; `wanted` says what may come next, a key of _EXPECTED."""
 
-    def __init__(self, text: str, file: str, depth: int) -> None:
+    def __init__(self, text: str, file: str, limits: Limits) -> None:
         self.text = text
         self.file = file
-        self.depth = depth
+        self.limits = limits
+        self.count = 0
         self.open: list[_Open] = []
         self.root: Node | None = None
         self.wanted = "value"
@@ -144,35 +151,45 @@ class _TreeReader:
         return self.root
 
     def _pairs(self, position: int) -> int:
-        """Read plain pairs as long as they come one after another; where they end."""
-        match, opened = _PAIR.match, self.open[-1]
-        while found := match(self.text, position):
+        """Read plain pairs as long as they come one after another, over the maps of a list; where they end."""
+        # A named tuple's own constructor is a Python function around this one, and costs twice as much.
+        text, match, opened, made = self.text, _PAIR.match, self.open[-1], tuple.__new__
+        while found := match(text, position):
             key, gap, string, word, comma, line = found.groups()
             begin = found.start("key") - 1
             value, plain, size = (word, True, len(word)) if string is None else (string, False, len(string) + 2)
             end = begin + len(key) + 2
-            column = begin - self.line_start + 1
-            opened.keys.append(Scalar(key, False, self.line, column, begin, end))
+            before = self.line_start - 1
+            opened.keys.append(made(Scalar, (key, False, self.line, begin - before, begin, end)))
             at = end + len(gap)
-            opened.items.append(Scalar(value, plain, self.line, at - self.line_start + 1, at, at + size))
+            if not plain and "\\" in value:
+                value = self._unescaped(value, at)
+            opened.items.append(made(Scalar, (value, plain, self.line, at - before, at, at + size)))
             position = found.end()
             if line:
                 self.line += 1
                 self.line_start = position
+            self.wanted = "key" if comma else "comma"
             if not comma:
-                self.wanted = "comma"
-                break
-            self.wanted = "key"
+                following = _NEXT.match(text, position)
+                if following is None or len(self.open) < 2 or self.open[-2].is_map:
+                    break
+                self._close(following.end("close"))
+                at = following.end("open") - 1
+                self.open.append(opened := _Open(True, (self.line + 1, at - following.start("open") + 1, at)))
+                self.line += 2
+                self.line_start = position = following.end()
+                self.wanted = "first key"
         return position
 
-    def _error(self, what: str, at: int) -> JsonError:
-        return JsonError(what, Place(self.file, self.line, at - self.line_start + 1))
+    def _error(self, what: str, at: int, kind: str = "bad_json") -> JsonError:
+        return JsonError(what, Place(self.file, self.line, at - self.line_start + 1), kind)
 
     def _mark(self, mark: str, at: int) -> None:
         wanted = self.wanted
         if mark in "{[" and wanted in ("value", "first value"):
-            if len(self.open) >= self.depth:
-                raise self._error(f"values nested more than {self.depth} deep", at)
+            if len(self.open) >= self.limits.depth:
+                raise self._error(f"values nested more than {self.limits.depth} deep", at, "too_deep")
             self.open.append(_Open(mark == "{", (self.line, at - self.line_start + 1, at)))
             self.wanted = "first key" if mark == "{" else "first value"
         elif (mark == "}" and self.open and self.open[-1].is_map and wanted in ("first key", "comma")) or (
@@ -202,6 +219,9 @@ class _TreeReader:
         self.wanted = "comma"
 
     def _scalar(self, kind: str, written: str, start: int, end: int) -> None:
+        self.count += 1  # plain pairs need no count: they are never so many within the limit of bytes
+        if self.count > self.limits.values:
+            raise self._error(f"more than {self.limits.values} values in one file", start, "too_large")
         plain = kind == "word"
         value = written
         if not plain:
@@ -218,6 +238,10 @@ class _TreeReader:
             raise self._error(f"{written[:40]} where {_EXPECTED[self.wanted]} should be", start)
 
     def _unescaped(self, value: str, start: int) -> str:
+        simple = value.replace('\\"', '"')
+        if "\\" not in simple:  # what most strings with escapes are
+            return simple
+
         def one(found: re.Match[str]) -> str:
             digits, letter, wrong = found.groups()
             if digits is not None:

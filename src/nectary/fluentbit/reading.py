@@ -38,6 +38,11 @@ def folded(word: str) -> str:
     return word.lower() if word.isascii() else "".join(letter.lower() if letter.isascii() else letter for letter in word)
 
 
+def enough_for(text: str) -> Limits:
+    """Limits within which a text that was read or written already is read again, whatever it holds."""
+    return Limits(bytes=4 * len(text) + 1024, depth=1000, values=len(text) + 1)
+
+
 class Reading:
     """One parse in progress, over a main file and what it includes."""
 
@@ -69,6 +74,12 @@ class Reading:
         """Note something odd that Fluent Bit accepts; beyond the limit of problems no more are kept."""
         if len(self._warnings) < self.limits.problems:
             self._warnings.append(Problem(at, kind, message, advice, Severity.WARNING))
+
+    def too_many_values(self, file: str, line: int, column: int) -> NoReturn:
+        """Give up on a file that holds more values than any configuration does."""
+        what = f"more than {self.limits.values} values in one file"
+        self.problem("too_large", Place(file, line, column), what, "split it, or raise the limit")
+        self.stop()
 
     def stop(self) -> NoReturn:
         """Give up now, with what was found so far."""

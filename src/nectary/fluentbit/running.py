@@ -56,7 +56,8 @@ _SELF_GIVEN = frozenset({"emitter_name", "rdkafka.security.protocol", "rdkafka.s
 _HEADERS = {"[INPUT]": Kind.INPUT, "[FILTER]": Kind.FILTER, "[OUTPUT]": Kind.OUTPUT}
 _NAME = re.compile(r"    name {1,2}(\S+)\.([0-9]+)")
 _PROPERTY = re.compile(r"    (\S+) {0,16}(.*)", re.DOTALL)
-_MOST_PAIRED = 2_000
+_MOST_PAIRED = 300
+_MOST_DESCRIBED = 2_000
 
 
 class Difference(NamedTuple):
@@ -110,6 +111,20 @@ def differences(document: Document, running: Sequence[Instance]) -> Differences:
         for plugin, instance in _pairs(wanted, there):
             found += _of_pair(document, plugin, instance)
     return tuple(found)
+
+
+def same(document: Document, running: Sequence[Instance]) -> bool:
+    """Whether `differences` would find none, without looking for more than the first."""
+    for kind in PIPELINE_KINDS:
+        wanted = document.plugins_of(kind)
+        there = [instance for instance in running if instance.kind is kind]
+        if len(wanted) != len(there) or not all(_named(*pair) for pair in zip(wanted, there, strict=True)):
+            return False
+        if not all(
+            _fit(list(_lines(document, plugin, one.number)), one.lines) for plugin, one in zip(wanted, there, strict=True)
+        ):
+            return False
+    return True
 
 
 def reported(dump: str) -> tuple[Instance, ...]:
@@ -352,7 +367,7 @@ def _is_self_given(line: str) -> bool:
 def _described(subject: str, wanted: Sequence[_Line], lines: Sequence[str]) -> list[Difference]:
     """The differences by key, once it is known that there are some."""
     there: list[list[str]] = []
-    for text in lines[:_MOST_PAIRED]:
+    for text in lines[:_MOST_DESCRIBED]:
         match = _PROPERTY.fullmatch(text)
         if match is not None:
             there.append([match[1], match[2]])

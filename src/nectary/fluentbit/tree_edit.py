@@ -5,10 +5,20 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from nectary.fluentbit import json, yaml
-from nectary.fluentbit.document import LIMITS, ConfigError, Document, Format, Kind, Place, Problem, Property, Section, Source
+from nectary.fluentbit.document import (
+    ConfigError,
+    Document,
+    Format,
+    Kind,
+    Place,
+    Problem,
+    Property,
+    Section,
+    Source,
+)
 from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.quoting import yaml_string
-from nectary.fluentbit.reading import Reading, folded
+from nectary.fluentbit.reading import Reading, enough_for, folded
 from nectary.fluentbit.write import json_text, option_text, yaml_lines
 
 Edits = list[tuple[int, int, str]]
@@ -96,10 +106,10 @@ def _word(text: str) -> Scalar:
 
 def _roots(source: Source) -> list[MapNode]:
     if source.format is Format.JSON:
-        root = json.tree(source.text, source.file, 1000)
+        root = json.tree(source.text, source.file, enough_for(source.text))
         return [root] if isinstance(root, MapNode) else []
     shift = 1 if source.text.startswith("\ufeff") else 0
-    reading = Reading(source.file, Format.YAML, None, None, LIMITS)
+    reading = Reading(source.file, Format.YAML, None, None, enough_for(source.text))
     return [root for root in yaml.nodes(reading, source.file, source.text[shift:], shift) if isinstance(root, MapNode)]
 
 

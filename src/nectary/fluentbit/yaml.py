@@ -60,7 +60,8 @@ def read_file(reading: Reading, file: str, data: str | bytes) -> None:
     tree = Tree(reading, file, follow)
     mark = len(text) - len(text.removeprefix("\ufeff"))
     # All of the text first: what stands above bad syntax is often only half of what was meant.
-    plain = yaml_plain.root_of(text[mark:], mark)
+    # A line holds two values at most here; a text of more lines is left to libyaml, which counts.
+    plain = yaml_plain.root_of(text[mark:], mark) if text.count("\n") < reading.limits.values // 2 else None
     for root in nodes(reading, file, text[mark:], mark) if plain is None else (plain,):
         tree.read(root)
 
@@ -92,11 +93,15 @@ def _build(reading: Reading, file: str, text: str, shift: int) -> Iterator[Node]
     careful = "\\" in text  # only an escape can make a character that may not be in a value
     outer: list[tuple[list[Node], Any]] = []
     current: list[Node] = []
+    count = 0
     while True:
         event = parser.get_event()
         kind = type(event)
         if kind is yaml.ScalarEvent:
             mark = event.start_mark
+            count += 1
+            if count > reading.limits.values:
+                reading.too_many_values(file, mark.line + 1, mark.column + 1)
             value = event.value
             current.append(
                 Scalar(value, not event.style, mark.line + 1, mark.column + 1, mark.index + shift, event.end_mark.index + shift)

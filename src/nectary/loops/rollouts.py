@@ -5,6 +5,7 @@ takes a turn; whoever decides on what has changed meanwhile finds that out when 
 """
 
 import asyncio
+import time
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +23,14 @@ from nectary.resources.rollout_gates import Next
 from nectary.resources.rollout_plans import Thresholds
 
 _log = log.logger("nectary.rollouts")
-_AGENTS_AT_ONCE = 200
+_AGENTS_AT_ONCE = 100
 _MOST_OPEN = 1000
 _MOST_BLAMED = 1000
 _answers = Answers()
+
+# Looking at a hundred thousand agents takes a second: it is done less often.
+_LARGE, _LARGE_EVERY = 10_000, 15.0
+_looked: dict[UUID, float] = {}
 
 
 # -- What agents run -----------------------------------------------------------------------------------------------------
@@ -38,16 +43,13 @@ async def look_into_reports(context: Context) -> None:
             if not await dialects.leads(tx, "look into reports"):
                 return
             rows = await fleet_running.unknown(tx, _AGENTS_AT_ONCE)
-            found = []
-            for row in rows:
-                found.append(await fleet_running.look(tx, row, _answers))
-                await asyncio.sleep(0)
-        if not found:
-            return
-        async with context.database.write() as tx:
-            await fleet_running.write(tx, found)
+            found = [await fleet_running.look(tx, row, _answers) for row in rows]
+        if found:
+            async with context.database.write() as tx:
+                await fleet_running.write(tx, found)
         if len(rows) < _AGENTS_AT_ONCE:
             return
+        await asyncio.sleep(0)  # agents' requests have waited long enough
 
 
 async def infer_errors(context: Context) -> None:
@@ -65,8 +67,12 @@ async def step(context: Context) -> None:
     query = select(tables.rollouts.c.id).where(tables.rollouts.c.state.in_(rollouts.OPEN)).limit(_MOST_OPEN)
     async with context.database.read() as tx:
         ids = list((await tx.execute(query)).scalars())
+    for gone in _looked.keys() - set(ids):
+        del _looked[gone]
     failures = []
     for id in ids:
+        if time.monotonic() < _looked.get(id, 0.0) + _LARGE_EVERY:
+            continue
         try:
             await _step(context, id)
         except Exception as error:
@@ -83,6 +89,8 @@ async def _step(context: Context, id: UUID) -> None:
         if row is None or row.state not in rollouts.OPEN:
             return
         seen = await rollout_facts.progress(tx, row, silent_after)
+    if seen.tally.in_reach > _LARGE or not seen.whole:
+        _looked[id] = time.monotonic()
     if not _is_news(row, seen):
         return
     async with context.database.write() as tx:
@@ -111,7 +119,8 @@ async def _act(tx: WriteTx, row: Row[Any], seen: Progress) -> None:
         await agent_errors.infer(tx, row.project_id, row.to_revision, failed)
     match seen.verdict.next:
         case Next.STOP if _then(row) == "roll_back":
-            await rollouts.pause(tx, row, why, seen.verdict.agents)
+            if row.state == "running":
+                await rollouts.pause(tx, row, why, seen.verdict.agents)
             await rollouts.roll_back(tx, row, why, seen.verdict.agents)
         case Next.STOP:
             await rollouts.pause(tx, row, why, seen.verdict.agents)

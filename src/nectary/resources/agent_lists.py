@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, func
+from sqlalchemy import Select, func, select
 
 from nectary import clock
 from nectary.caller import Caller
@@ -43,13 +43,18 @@ async def of_project(
 ) -> Page[Agent]:
     """The project's agents that are wanted, newest first."""
     query = _filtered(tx, caller, wanted, silent_after)
+    if any((wanted.name, wanted.search, wanted.tags_query, wanted.version, wanted.status, wanted.fleet_status)):
+        # Rows are read from the newest on until there are enough, which may be to the end.
+        tx.aside()
     return await statements.page(tx, query, _agents, lambda row: agents.shape(row, silent_after), last=last, before=before)
 
 
 def _filtered(tx: ReadTx, caller: Caller, wanted: Wanted, silent_after: timedelta) -> Select[Any]:
     query = agents.listed.where(statements.visible(_agents, caller))
     if wanted.name:
-        query = query.where(_agents.c.name == wanted.name)
+        # Looked up by itself: SQLite would rather read all agents in the order of the list than a few by name and sort them.
+        named = select(_agents.c.id).where(statements.visible(_agents, caller), _agents.c.name == wanted.name)
+        query = query.where(_agents.c.id.in_(named))
     if wanted.search:
         query = query.where(func.lower(_agents.c.name).contains(wanted.search.lower(), autoescape=True))
     for tag in (wanted.tags_query or "").split(" AND "):

@@ -340,6 +340,7 @@ async def change(tx: WriteTx, caller: Caller, id: UUID, patch: AgentPatch) -> No
         given["environment_id"], _ = await environments.named(tx, caller.project_id, given["environment_id"])
     if "fleet_id" in given:
         await statements.get(tx, caller, tables.fleets, given["fleet_id"])
+        given |= {"runs_revision": None, "runs_known_at": None}  # of another fleet: to be looked into again
     await statements.change(tx, caller, agents, id, **given)
 
 

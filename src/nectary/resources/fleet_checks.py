@@ -12,6 +12,7 @@ from sqlalchemy import Row, func, select
 from nectary.db import tables
 from nectary.db.transaction import ReadTx
 from nectary.errors import Invalid, Refusal
+from nectary.fluentbit import diff as by_meaning
 from nectary.fluentbit import findings, formats, schema, validate
 from nectary.fluentbit.document import ConfigError, Document, Format, Kind
 from nectary.fluentbit.findings import Finding
@@ -19,7 +20,7 @@ from nectary.fluentbit.reading import Read
 from nectary.fluentbit.schema import Schema
 from nectary.fluentbit.validate import Surroundings, published
 from nectary.fluentbit.variables import TEMPLATE
-from nectary.resources import config_texts, schemas
+from nectary.resources import config_texts, fleet_configs, schemas
 from nectary.resources.fleet_revisions import BAD_CONFIG
 from nectary.shape import Shape
 
@@ -72,11 +73,13 @@ class VersionCheck(Shape):
 
 
 class FleetCheck(Shape):
-    """sound: it would be published. unservable: formats that agents may ask for and the config cannot be said in, with why."""
+    """sound: it would be published. added: what agents are given beside the author's own text, a line each. unservable: formats
+    that agents may ask for and the config cannot be said in, with why."""
 
     sound: bool
     minimum: VersionCheck
     versions: list[VersionCheck]
+    added: list[str]
     unservable: dict[str, str]
 
 
@@ -150,7 +153,9 @@ async def check(tx: ReadTx, fleet: Row[Any], candidate: Candidate, learned: Path
     minimum = _of_version(fleet.min_fluent_bit_version or schema.DEFAULT_VERSION, 0, candidate, learned)
     versions = await _versions(tx, fleet, candidate, learned)
     sound = minimum.runs and all(one.runs or not one.known for one in versions)
-    return FleetCheck(sound=sound, minimum=minimum, versions=versions, unservable=_unservable(candidate))
+    return FleetCheck(
+        sound=sound, minimum=minimum, versions=versions, added=_added(candidate), unservable=_unservable(candidate)
+    )
 
 
 async def _versions(tx: ReadTx, fleet: Row[Any], candidate: Candidate, learned: Path | None) -> list[VersionCheck]:
@@ -181,6 +186,15 @@ def _of_version(version: str, many: int, candidate: Candidate, learned: Path | N
         names=[],
         findings=[CheckFinding.model_validate(findings.as_object(finding)) for finding in found[:_MOST_FINDINGS]],
     )
+
+
+def _added(candidate: Candidate) -> list[str]:
+    try:
+        own = config_texts.parse(candidate.text, candidate.format)
+        given = config_texts.parse(fleet_configs.reloadable(candidate.text, candidate.format), candidate.format)
+    except ConfigError:
+        return []
+    return by_meaning.as_text(by_meaning.diff(own, given)).splitlines()
 
 
 def _unservable(candidate: Candidate) -> dict[str, str]:

@@ -52,7 +52,7 @@ class FleetConfig:
         return found
 
     def _write(self, to: Format) -> bytes:
-        text = config_texts.converted(_reloadable(self.text, self.format), self.format, to, BAD_CONFIG, read=self._read)
+        text = config_texts.converted(reloadable(self.text, self.format), self.format, to, BAD_CONFIG, read=self._read)
         return text.encode() or b"\n"  # an empty body is an error to the agent
 
     def _read(self, path: str) -> bytes | None:
@@ -61,7 +61,7 @@ class FleetConfig:
         return next((file.contents for file in self.files if file.name == name), None)
 
 
-def _reloadable(text: str, format: Format) -> str:
+def reloadable(text: str, format: Format) -> str:
     """The config with `hot_reload on`, unless it says something about it: an agent without it can end up refusing every later
     reload ("reloading in progress"). Text that cannot be read was let pass on purpose and stays as it is."""
     try:

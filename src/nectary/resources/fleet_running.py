@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, bindparam, select, update
+from sqlalchemy import Row, and_, bindparam, exists, select, update
 
 from nectary import clock
 from nectary.db import tables
@@ -47,7 +47,7 @@ class Answers:
         """Whether a report is the revision. A text that cannot be read is nobody's report."""
         key = (revision_id, report)
         if key not in self._same:
-            self._same[key] = document is not None and not running.differences(document, report)
+            self._same[key] = document is not None and running.same(document, report)
             while len(self._same) > _REMEMBERED:
                 self._same.popitem(last=False)
         return self._same[key]
@@ -113,9 +113,11 @@ async def write(tx: WriteTx, found: Sequence[Found]) -> None:
     )
     await tx.execute(known, [{"agent": one.agent_id, "report": one.registered_at, "revision": one.revision} for one in found])
     for one in found:
-        newest = select(starts.c.id).where(starts.c.agent_id == one.agent_id, starts.c.created_at <= one.registered_at)
-        last = newest.order_by(starts.c.created_at.desc()).limit(1).scalar_subquery()
-        await tx.execute(update(starts).where(starts.c.id == last).values(runs_revision=one.revision))
+        # The start that was looked at is the newest, as long as the agent has not registered again.
+        same = exists(select(agents.c.id).where(agents.c.id == one.agent_id, agents.c.registered_at == one.registered_at))
+        newest = select(starts.c.id).where(starts.c.agent_id == one.agent_id).order_by(starts.c.created_at.desc()).limit(1)
+        last = update(starts).where(starts.c.id == newest.scalar_subquery(), same)
+        await tx.execute(last.values(runs_revision=one.revision))
     await agent_errors.dismiss_inferred(
         tx, {one.agent_id: one.revision for one in found if one.revision is not None and one.revision == one.served}
     )

@@ -7,6 +7,7 @@ Fleet-Config-Version). So the unit that a rollout reaches is what every poll of 
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TypeAlias
 from uuid import UUID
@@ -69,6 +70,7 @@ def poll_key(token_id: UUID, address: str, *, one_host: bool) -> str:
     return f"token:{token_id}" if one_host else f"token:{token_id}@{plain_address(address)}"
 
 
+@lru_cache(65536)
 def plain_address(address: str) -> str:
     """One spelling for one address: an IPv4 address that came as IPv6 is the same host. What is no address stays as it is."""
     try:

@@ -163,6 +163,7 @@ def _drift(one: Difference) -> Drift:
 async def stragglers(tx: ReadTx, caller: Caller, fleet_id: UUID, *, last: int, before: Place | None) -> Page[MemberStatus]:
     """The fleet's agents that do not run what they should, whatever the reason, newest first."""
     await statements.get(tx, caller, fleets, fleet_id)
+    tx.aside()
     query = _members(tx.dialect).where(agents.c.fleet_id == fleet_id, state(tx.dialect) != FleetState.APPLIED)
     return await statements.page(tx, query, agents, MemberStatus.model_validate, last=last, before=before)
 
@@ -178,6 +179,7 @@ async def of_fleets(tx: ReadTx, caller: Caller, id: UUID | None, *, silent_after
     """
     if id is not None:
         await statements.get(tx, caller, fleets, id)
+    tx.aside()
     unhealthy = or_(agents.c.seen_at < clock.now() - silent_after, agent_errors.standing())
     behind = _behind(tx.dialect)
     source = joined().outerjoin(

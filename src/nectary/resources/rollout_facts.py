@@ -19,7 +19,7 @@ from nectary.resources.rollout_plans import Thresholds
 
 agents, polls, starts = tables.agents, tables.fleet_polls, tables.agent_starts
 
-MOST_READ = 20_000  # agents a turn that are not settled; those that fetched it longest ago come first
+MOST_READ = 5_000  # agents a turn that are not settled; those that fetched it longest ago come first
 MOST_MEASURED = 500  # agents a turn whose counts are compared, those that applied it last
 _LEAST_SECONDS = 4.0  # of a stretch that is to give a rate
 
@@ -40,17 +40,23 @@ class Progress:
 
 async def progress(tx: ReadTx, row: Row[Any], silent_after: float) -> Progress:
     """Judge a rollout by what is in the database now. `silent_after`: the server's setting, in seconds."""
+    tx.aside()
     now = clock.seconds()
     limits = Thresholds.model_validate(row.thresholds)
     settled = _settled(row, limits, now, silent_after)
-    facts = await _facts(tx, row, rollouts.in_reach(row) & (case((settled, 1), else_=0) == 0), limits, now, most=MOST_READ)
-    measured = await _facts(tx, row, rollouts.in_reach(row) & settled, limits, now, most=MOST_MEASURED, newest=True)
-    count = select(func.count()).select_from(_joined(row)).where(rollouts.in_reach(row), settled)
-    others = int((await tx.execute(count)).scalar_one()) - len(measured)
+    reached = rollouts.in_reach(row)
+    facts = await _facts(tx, row, reached & (case((settled, 1), else_=0) == 0), limits, now, most=MOST_READ)
+    measured: list[Facts] = []
+    others = 0
+    if now - row.created_at.timestamp() > limits.loop_seconds:  # before that none can be settled
+        measured = await _facts(tx, row, reached & settled, limits, now, most=MOST_MEASURED, newest=True)
+        others = await _count(tx, row, reached & settled) - len(measured)
     everyone = await _with_rates(tx, [*facts, *measured], limits, now)
     judgements = tuple(rollout_gates.judge(one, limits, now, silent_after) for one in everyone)
     tally = rollout_gates.tally(judgements, now, silent_after, settled=max(0, others))
     whole = len(facts) < MOST_READ
+    if not whole:
+        tally = replace(tally, in_reach=await _count(tx, row, reached))
     unsettled = len(tally.applying) + len(tally.waiting)
     reach = await rollouts.next_reach(tx, row, unsettled=unsettled, silent_after=silent_after)
     narrow = not whole or int(row.reach) < await rollouts.target(tx, row, silent_after)
@@ -63,6 +69,10 @@ async def progress(tx: ReadTx, row: Row[Any], silent_after: float) -> Progress:
         thresholds=limits,
     )
     return Progress(judgements, tally, verdict, reach, whole)
+
+
+async def _count(tx: ReadTx, row: Row[Any], those: ColumnElement[bool]) -> int:
+    return int((await tx.execute(select(func.count()).select_from(_joined(row)).where(those))).scalar_one())
 
 
 def _joined(row: Row[Any]) -> Any:
@@ -87,23 +97,23 @@ def _settled(row: Row[Any], limits: Thresholds, now: float, silent_after: float)
 async def _facts(
     tx: ReadTx, row: Row[Any], those: ColumnElement[bool], limits: Thresholds, now: float, *, most: int, newest: bool = False
 ) -> list[Facts]:
+    # First which, then what is known of them: the database would count the registrations of all before it leaves most out.
+    order = (agents.c.registered_at.desc(),) if newest else (polls.c.at.is_(None), polls.c.at)
+    chosen = select(agents.c.id).select_from(_joined(row)).where(those).order_by(*order).limit(most).subquery()
     # A case and not a maximum: SQLite's max() of two values and PostgreSQL's greatest() are not one function.
     begin = clock.moment(now - limits.loop_seconds)
     since = case((polls.c.at > begin, polls.c.at), else_=begin)
     recent = select(func.count()).where(starts.c.agent_id == agents.c.id, starts.c.created_at >= since)
     query = (
         select(
-            *(
-                agents.c[name]
-                for name in ("id", "name", "cohort", "seen_at", "registered_at", "runs_revision", "runs_known_at")
-            ),
+            *(agents.c[name] for name in ("id", "name", "cohort", "seen_at")),
+            *(agents.c[name] for name in ("registered_at", "runs_revision", "runs_known_at")),
             polls.c.at,
             recent.correlate(agents, polls).scalar_subquery().label("recent"),
         )
         .select_from(_joined(row))
-        .where(those)
-        .order_by(agents.c.registered_at.desc() if newest else polls.c.at.is_(None), polls.c.at)
-        .limit(most)
+        .where(agents.c.id.in_(select(chosen.c.id)))
+        .order_by(polls.c.at, agents.c.id)
     )
     return [_of(one, row.to_revision) for one in await tx.execute(query)]
 

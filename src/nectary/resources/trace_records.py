@@ -28,7 +28,7 @@ _RECORDS = {
         "type": "object",
         "required": ["timestamp", "record"],
         "properties": {
-            "timestamp": {"description": "When, in seconds since the epoch."},
+            "timestamp": {"type": "number", "description": "When, in seconds since the epoch."},
             "record": {"type": "object", "additionalProperties": True},
         },
     },
@@ -59,8 +59,10 @@ Moment = Annotated[
 
 
 def _timed(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    if not all("timestamp" in one and isinstance(one.get("record"), dict) for one in given):
-        raise ValueError("each has a `timestamp` and a `record`, which is an object")
+    for one in given:
+        timed = type(one.get("timestamp")) in (int, float)
+        if not (timed and isinstance(one.get("record"), dict)):
+            raise ValueError("each has a `timestamp`, which is a number, and a `record`, which is an object")
     return given
 
 
@@ -101,7 +103,8 @@ async def add(tx: WriteTx, caller: Caller, pipeline_id: UUID, new: NewTraceRecor
 
 
 async def take(tx: WriteTx, caller: Caller, pipeline_id: UUID, new: Sequence[NewTraceRecord], *, most: int) -> int:
-    """Add what Fluent Bit posted to the session that runs, up to `most` in a session; gives how many were taken."""
+    """Add what Fluent Bit posted to the session that runs; gives how many were taken. With `most` of them it is over: its core
+    instance sees so and switches the tap off, so that nothing goes on copying records that nobody keeps."""
     session = await trace_sessions.active_of(tx, caller, pipeline_id)
     held = (await tx.execute(select(func.count()).where(records.c.session_id == session.id))).scalar_one()
     taken = new[: max(most - held, 0)]
@@ -119,6 +122,8 @@ async def take(tx: WriteTx, caller: Caller, pipeline_id: UUID, new: Sequence[New
     ]
     if rows:
         await statements.written(tx, insert(records), rows)
+    if held + len(rows) >= most:
+        await trace_sessions.terminate(tx, caller, pipeline_id)
     return len(rows)
 
 

@@ -45,7 +45,7 @@ Lifespan = Annotated[
     int,
     BeforeValidator(_nanoseconds),
     AfterValidator(_in_range),
-    WithJsonSchema({"type": "string", "format": "duration", "example": "10m0s"}),
+    WithJsonSchema({"type": "string", "description": "Such as `10m`, `1h30m` or `PT10M`.", "examples": ["10m0s"]}),
     Says(_REFUSAL),
 ]
 Plugins = Annotated[

@@ -17,7 +17,8 @@ Stage = Literal["running", "ok", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port of a pipeline: people send to `front`; each of its Fluent Bits listens on `back`."""
+    """A port of a pipeline: people send to `front`; each of its Fluent Bits listens on `back`, where 0 stands for the port of
+    Fluent Bit's own HTTP server, whichever that is (`HTTP_PORT`)."""
 
     id: str
     protocol: Literal["tcp", "udp"]
@@ -159,7 +160,7 @@ class Runtime(Protocol):
         """The newest lines that its Fluent Bits wrote."""
 
     async def http(self, pipeline_id: str) -> Sequence[str]:
-        """The addresses (`http://127.0.0.1:port`) of its Fluent Bits' own HTTP servers, one a replica, for taps."""
+        """Addresses (`http://127.0.0.1:port`) of its Fluent Bits' own HTTP servers, one a replica: for taps and counters."""
 
     async def try_out(self, trial: Trial) -> Verdict:
         """Run a configuration for its time at most, and say whether records went through."""
@@ -169,6 +170,17 @@ class Runtime(Protocol):
 
     async def close(self, *, stop: bool) -> None:
         """Let go. `stop`: stop the pipelines, too; else they run on, and the next start finds them."""
+
+
+class Keep(Protocol):
+    """Where a core instance keeps who it is, its private key included: a file of mode 0600, or a Secret of the cluster. A
+    runtime that has such a place has `keep: Keep`; else the state folder holds it."""
+
+    async def read(self) -> bytes | None:
+        """What was written last; None when nothing was."""
+
+    async def write(self, data: bytes) -> None:
+        """Keep this, for nobody else to read. All or nothing."""
 
 
 class RuntimeUnavailableError(Exception):
