@@ -230,11 +230,15 @@ class Ground:
         return {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
 
     def _first(self, table: Table) -> list[ColumnElement[bool]]:
-        """What comes before newer rows: things of the core instance whose token is shown, and what is not the system's own."""
-        others: list[ColumnElement[bool]] = [table.c.internal.isnot(None)] if "internal" in table.c else []
+        """What comes before newer rows: the agent and the things of the core instance whose tokens are shown, and what is
+        neither the system's own nor what a processing rule was turned into."""
+        made_by_itself = [table.c[name] for name in ("internal", "processing_rule_id") if name in table.c]
+        others: list[ColumnElement[bool]] = [column.isnot(None) for column in made_by_itself]
         column = table.c.id if table is tables.core_instances else table.c.get("core_instance_id")
         if column is not None and self.core_instance_id:
             others.insert(0, column != UUID(self.core_instance_id))
+        if table is tables.agents and self.agent_id:
+            others.append(table.c.id != UUID(self.agent_id))
         return others
 
     async def known(self) -> bodies.Known:

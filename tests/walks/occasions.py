@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from nectary.caller import Kind
+from tests.harness.bodies import CONFIG
 from tests.harness.ground import Asked, Ground
 from tests.harness.world import ADMIN, PASSWORD, Http
 
@@ -152,6 +153,36 @@ def _of_rollout(what: str, first: str = "") -> Occasion:
     return occasion
 
 
+async def _delete_environment(ground: Ground) -> tuple[Asked, Http]:
+    made = await _made(ground, f"/v1/projects/{ground.project_id}/environments", {"name": f"place-{next(_numbers)}"})
+    return Asked(f"/v1/environments/{made}", {}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _delete_profile(ground: Ground) -> tuple[Asked, Http]:
+    instance = (await ground.known())("coreInstanceID")
+    made = await _made(ground, f"/v1/aggregators/{instance}/resource_profiles", {"name": f"profile-{next(_numbers)}"})
+    return Asked(f"/v1/resource_profiles/{made}", {}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _end_trace(ground: Ground) -> tuple[Asked, Http]:
+    instance = (await ground.known())("coreInstanceID")
+    pipeline = await _made(ground, f"/v1/aggregators/{instance}/pipelines", {"rawConfig": CONFIG})
+    await _made(ground, f"/v1/pipelines/{pipeline}/trace_sessions", {"plugins": ["dummy.0"]})
+    return Asked(f"/v1/pipelines/{pipeline}/trace_session", {}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _delete_newer_template(ground: Ground) -> tuple[Asked, Http]:
+    body = {"name": f"template-{next(_numbers)}", "definition": {}}
+    made = await _made(ground, f"/v2/projects/{ground.project_id}/processing_rule_templates", body)
+    return Asked(f"/v2/processing_rule_templates/{made}", {}), ground.client(Kind.PROJECT_TOKEN)
+
+
+async def _try_webhook(ground: Ground) -> tuple[Asked, Http]:
+    body = {"name": f"rule-{next(_numbers)}", "kind": "agent_silent", "webhookURL": "http://127.0.0.1:5000/hook"}
+    made = await _made(ground, f"/v1/projects/{ground.project_id}/alert_rules", body)
+    return Asked(f"/v1/alert_rules/{made}/test", {}), ground.client(Kind.PROJECT_TOKEN)
+
+
 # Operations that answer 501, on purpose: see contract/differences.toml.
 UNSERVED = {"awsCustomerRedirect", "createAWSContractFromToken", "awsSubscriptionNotification"}
 
@@ -175,7 +206,12 @@ OCCASIONS: dict[str, Occasion] = {
     "publishFleet": _publish,
     "rollBackFleet": _roll_back,
     "deleteConfigSection": _delete_section,
+    "deleteEnvironment": _delete_environment,
     "deletePipelineFile": _delete_file,
+    "deleteProcessingRuleTemplate": _delete_newer_template,
+    "deleteResourceProfile": _delete_profile,
+    "terminateActiveTraceSession": _end_trace,
+    "testAlertRule": _try_webhook,
     "deleteProcessingRuleTemplateV1": _delete_template,
     "updateConfigSection": _change_section,
     "updatePipelineClusterObjects": _relate_cluster_objects,

@@ -1,12 +1,14 @@
 """For every operation and every kind of credential: taken or refused as docs/permissions.md has it."""
 
+import itertools
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from nectary.caller import Kind
 from tests.harness import bodies
-from tests.harness.ground import Asked, Ground
+from tests.harness.ground import Asked, Ground, break_ground
 from tests.harness.operations import Operation
 from tests.harness.world import Http
 from tests.walks.differences import changed, report
@@ -18,6 +20,13 @@ _ROW = re.compile(r"\| `(?P<id>\w+)` \| `(?P<address>[A-Z]+ /\S*)` \|(?P<ticks>(
 _COLUMNS = (Kind.USER, Kind.PROJECT_TOKEN, Kind.AGENT, Kind.CORE_INSTANCE)
 # What somebody new does, or does for the last time: a person of its own is asked to.
 _PERSONAL = {"signIn", "signUp", "signOut", "acceptInvitation"}
+
+# What is refused for another reason than the credential, which was taken: there is none yet, or only people do it.
+_OTHERWISE = {
+    "createInvitation": '{"error":"permission denied","detail":"an invitation comes from a person; sign in"',
+    "agentFleetStatus": '{"error":"fleet not found","detail":"the agent is in no fleet"',
+    "fleetDraft": '{"error":"fleet draft not found","detail":"nothing is being prepared',
+}
 
 
 def _tabled() -> dict[tuple[str, str], frozenset[Kind]]:
@@ -60,21 +69,31 @@ async def test_a_credential_that_is_not_ticked_is_401_and_changes_nothing(ground
 
 
 async def test_a_credential_that_is_ticked_is_taken(ground: Ground) -> None:
-    """Each operation succeeds for each kind that it is ticked for; deletions come last."""
+    """Each operation succeeds for each kind that it is ticked for; what is deleted belongs to another project, made anew after
+    each deletion. The second kind may find made what the first one made, which is a conflict, and no refusal of its credential.
+    """
     wrong, taken = [], 0
+    deletions = await break_ground(ground.world)
     for operation in sorted(ground.operations, key=_by_damage):
+        if operation.guard is None and operation is not _first_at(ground, operation):
+            continue  # at an address of the published API, where it is asked with an agent's token
+        there = deletions if operation.method == "DELETE" else ground
+        succeeded = False
         for kind in sorted(_takes(operation) or ()):
             if operation.id in _PERSONAL and kind is not Kind.USER:
                 continue
-            await ground.furnish()
-            ways = await _ways(ground, operation)
-            answers = [
-                await ground.ask(operation, asked, own if operation.id in _PERSONAL else ground.client(kind))
-                for asked, own in ways
-            ]
+            if there is deletions:
+                await there.furnish()
             taken += 1
-            if not any(answer.is_success or (answer.status_code == 501 and operation.id in UNSERVED) for answer in answers):
-                wrong += [f"{operation} for a {kind}: {a.status_code} {a.text[:200]}" for a in answers[:1]]
+            async for asked, own in _ways(there, _spoken_to(there, operation, kind)):
+                answer = await there.ask(operation, asked, own if operation.id in _PERSONAL else there.client(kind))
+                done = answer.is_success or (answer.status_code == 501 and operation.id in UNSERVED)
+                succeeded |= done
+                otherwise = answer.text.startswith(_OTHERWISE.get(operation.id, "-"))
+                if done or otherwise or (succeeded and answer.status_code == 409):
+                    break
+            else:
+                wrong.append(f"{operation} for a {kind}: {answer.status_code} {answer.text[:200]}")
     assert not wrong, report(wrong)
     assert taken > 400
 
@@ -83,15 +102,34 @@ def _by_damage(operation: Operation) -> tuple[bool, bool]:
     return operation.method == "DELETE", operation.path.startswith("/v1/projects/")
 
 
-async def _ways(ground: Ground, operation: Operation) -> list[tuple[Asked, Http]]:
-    """Requests of which one should be taken, each with who would ask it."""
-    if (occasion := OCCASIONS.get(operation.id)) is not None:
-        return [await occasion(ground)]
+def _first_at(ground: Ground, operation: Operation) -> Operation:
+    same = [one for one in ground.operations if (one.method, one.path) == (operation.method, operation.path)]
+    return min(same, key=lambda one: one.guard is None)
+
+
+def _spoken_to(ground: Ground, operation: Operation, kind: Kind) -> Operation:
+    """The operation, or the agents' own one at its address if the credential is for that."""
+    if operation.guard is None or kind in operation.kinds or operation.open_to_all:
+        return operation
+    same = [one for one in ground.operations if (one.method, one.path) == (operation.method, operation.path)]
+    return next((one for one in same if one.guard is None), operation)
+
+
+async def _ways(ground: Ground, operation: Operation) -> AsyncIterator[tuple[Asked, Http]]:
+    """Requests of which one should be taken, each with who would ask it; made when they are asked for."""
     nobody = ground.world.http()
-    if operation.guard is None or operation.body is None:
-        return [(await ground.asked(operation), nobody)]
-    known = await ground.known()
-    return [(await ground.asked(operation, body), nobody) for body in list(bodies.candidates(operation, known))[:4]]
+    if (occasion := OCCASIONS.get(operation.id)) is not None:
+        yield await occasion(ground)
+    elif operation.guard is None or operation.body is None:
+        asked = await ground.asked(operation)
+        if operation.id in ("search", "searchV1"):
+            asked.query["resource"] = "agent"
+        if operation.id == "aggregatorPipelinesMetrics":
+            asked.query["pipeline_id"] = (await ground.known())("pipelineID") or ""
+        yield asked, nobody
+    else:
+        for body in itertools.islice(bodies.candidates(operation, await ground.known()), 4):
+            yield await ground.asked(operation, body), nobody
 
 
 async def test_a_core_instances_token_is_good_for_nothing_of_its_neighbour(ground: Ground) -> None:
