@@ -89,7 +89,7 @@ async def test_five_thousand_pipelines_with_what_belongs_to_them(world: World) -
         where = f"pipelines WHERE pipelines.id = '{id}'"
         await _copy(tx, tables.pipelines, first, last, where, {"name": "'copy-' || n"})
         for table in (tables.pipeline_ports, tables.pipeline_files, tables.pipeline_secrets, tables.pipeline_checks):
-            where = f"{table.name} JOIN pipelines ON pipelines.name = 'copy-' || n WHERE {table.name}.pipeline_id = '{id}'"
+            where = f"{table.name}, pipelines WHERE pipelines.name = 'copy-' || n AND {table.name}.pipeline_id = '{id}'"
             await _copy(tx, table, first, last, where, {"pipeline_id": "pipelines.id"})
 
     everything = {"include": "ports,files,secrets", "last": 20}

@@ -130,12 +130,6 @@ async def _enroll(ground: Ground) -> tuple[Asked, Http]:
     return Asked(f"{await _fleet(ground)}/enroll", {}, {"hosts": ["one", "two"]}), ground.client(Kind.PROJECT_TOKEN)
 
 
-async def _test_alerts(ground: Ground) -> tuple[Asked, Http]:
-    rule = {"name": f"rule-{next(_numbers)}", "kind": "agent_silent", "webhookURL": "http://127.0.0.1:1/"}
-    id = await _made(ground, f"/v1/projects/{ground.project_id}/alert_rules", rule)
-    return Asked(f"/v1/alert_rules/{id}/test", {}), ground.client(Kind.PROJECT_TOKEN)
-
-
 def _of_rollout(what: str, first: str = "") -> Occasion:
     """Of a rollout that is open, and paused first where that is said."""
 
@@ -200,7 +194,6 @@ OCCASIONS: dict[str, Occasion] = {
     "resumeRollout": _of_rollout("resume", first="pause"),
     "rollBackRollout": _of_rollout("rollback"),
     "createIngestCheck": _check_ingestion,
-    "testAlertRule": _test_alerts,
     "deleteFleetDraft": _discard,
     "enrollHosts": _enroll,
     "publishFleet": _publish,

@@ -138,7 +138,7 @@ async def test_deletions_of_what_is_no_id(walk: Walk) -> None:
     for operation in walk.ground.operations:
         if operation.method == "DELETE":
             asked = await walk.ground.asked(operation)
-            for name in [parameter["name"] for parameter in operation.query]:
+            for name in [one["name"] for one in operation.query if one["name"].endswith("_id")]:
                 for value in ("x", "\0", "1" * 33, "9" * 5_000):
                     await walk.ask(operation, asked.path, f"?{name}={value}", (422,), params={name: value})
     assert not (came := changed(before, await walk.ground.world.rows())), report(came)
