@@ -25,7 +25,9 @@ EXPECTED: dict[str, str] = {
     **dict.fromkeys(
         ("pipelines", "pipelinesV2", "projectPipelines", "projectPipelinesV2", "pipeline"), "tells how many checks each has"
     ),
-    **dict.fromkeys(("fleetConfig", "PollConfig", "FetchFiles", "fleetDiff", "fleetRevision"), "a fleet's config goes with all of its files"),
+    **dict.fromkeys(
+        ("fleetConfig", "PollConfig", "FetchFiles", "fleetDiff", "fleetRevision"), "a fleet's config goes with all of its files"
+    ),
     "fleetCheck": "tells how many of its agents run which version",
     **dict.fromkeys(
         (
