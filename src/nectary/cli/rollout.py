@@ -88,10 +88,9 @@ def show(
     """The fleet's newest rollout, how its agents are doing, and what happened to it."""
     with Client(url, token_given(token, data_dir), project=project) as client:
         rollout = client.rollout(newest(client, fleet).id)
-        if shown is not Format.TABLE:
-            output.show([rollout], COLUMNS, shown)
-            return
         output.show([rollout], COLUMNS, shown)
+        if shown is not Format.TABLE:
+            return
         for line in described(rollout):
             typer.echo(output.plain(line))
         for event in reversed(list(client.rollout_events(rollout.id))):
