@@ -6,7 +6,7 @@ from sqlalchemy import UniqueConstraint
 from nectary.db import tables
 from tests.harness.ground import Asked, Ground, break_ground
 from tests.harness.operations import Operation
-from tests.harness.plans import Ran, faults, recorded, variants
+from tests.harness.plans import Ran, faults, forget_statistics, recorded, variants
 from tests.harness.world import World
 from tests.walks.differences import report
 from tests.walks.occasions import OCCASIONS
@@ -36,6 +36,7 @@ def test_every_foreign_key_leads_an_index() -> None:
 
 
 async def test_no_operation_reads_a_table_whole_or_sorts_to_find_a_page(world: World) -> None:
+    await forget_statistics(world.context.database)
     ground = await break_ground(world)
     expected = EXPECTED if world.context.database.embedded else EXPECTED | ON_POSTGRESQL
     wrong: list[str] = []

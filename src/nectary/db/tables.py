@@ -912,6 +912,14 @@ alerts = Table(
     Index(None, "project_id", "created_at", "id"),
     Index(None, "alert_rule_id", "created_at", "id"),
     Index(None, "resolved_at"),
+    Index(
+        "ix_alerts_project_id_standing",
+        "project_id",
+        "created_at",
+        "id",
+        sqlite_where=text("resolved_at IS NULL"),
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
     # A thing has one alert of a rule at a time.
     Index(
         "uq_alerts_standing",

@@ -101,6 +101,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_alerts_project_id_created_at_id"), "alerts", ["project_id", "created_at", "id"], unique=False)
     op.create_index(op.f("ix_alerts_resolved_at"), "alerts", ["resolved_at"], unique=False)
     op.create_index(
+        "ix_alerts_project_id_standing",
+        "alerts",
+        ["project_id", "created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    )
+    op.create_index(
         "uq_alerts_standing",
         "alerts",
         ["alert_rule_id", "subject_id"],
