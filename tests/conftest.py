@@ -24,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith("NECTARY_") and name not in ("NECTARY_SHARED", "NECTARY_TEST_POSTGRES", "NECTARY_TEST_KUBECONFIG"):
             del os.environ[name]  # the tests' settings are their own
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a server that compiles all it imports takes seconds to start
     os.environ["NECTARY_CORE"] = "false"  # no pipelines beside the servers of tests that are about other things
 
 

@@ -13,6 +13,7 @@ from nectary import clock
 from nectary.db import tables
 from nectary.loops.credentials import read_revocations
 from nectary.loops.fleets import note_polls
+from nectary.loops.housekeeping import tidy
 from nectary.server import make_app, make_asgi, make_context
 from nectary.settings import Settings
 from tests.harness.world import Http, World
@@ -147,6 +148,28 @@ async def test_what_a_key_is_served_is_written_down_once_a_version_and_never_bac
     await world.admin.ask("DELETE", fleet, 200)
     assert await noted(world) == []
     await elsewhere.aclose()
+
+
+async def test_keys_that_nobody_polls_with_any_more_are_forgotten_a_week_later(world: World) -> None:
+    fleet = await make(world)
+    gone, agent, alive = await enroll(world, fleet, "gone", "agent", "alive")
+    machine = {"name": "a", "machineID": "a", "type": "fluentbit", "version": "5.1.1", "rawConfig": "[INPUT]"}
+    await agent.ask("POST", "/v1/agents", 201, json={**machine, "fleetID": fleet.rpartition("/")[2]})
+    await poll(gone, fleet)
+    [(forgotten, _, _)] = await noted(world)
+    for host in (agent, alive):
+        await poll(host, fleet)
+    before = await noted(world)
+    with clock.moved(timedelta(days=8)):
+        await tidy(world.context)
+        assert await noted(world) == before, "served the newest: it may still be polled for"
+        await world.admin.ask("PATCH", fleet, 200, json={"rawConfig": OTHER})
+        await poll(alive, fleet)
+        await noted(world)
+        await tidy(world.context)
+        left = await noted(world)
+    assert {key for key, _, _ in left} == {key for key, _, _ in before} - {forgotten}
+    assert sorted(revision for _, _, revision in left) == [1, 2]
 
 
 async def test_who_is_no_agent_is_not_noted(world: World) -> None:

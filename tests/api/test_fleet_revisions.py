@@ -2,12 +2,17 @@
 
 import asyncio
 import base64
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nectary.resources.fleet_revisions import MOST_TEXT
-from tests.harness.world import World
+from nectary.settings import Settings
+from tests.harness.world import World, open_world
 
 CONFIG = "[INPUT]\n    name dummy\n    tag a\n\n[OUTPUT]\n    name stdout\n    match a\n"
 OTHER = CONFIG.replace("match a", "match *")
@@ -265,6 +270,48 @@ async def test_agents_whose_version_is_not_known_are_named_and_no_reason_to_refu
     processors = YAML.replace("tag: a\n", f"tag: a\n{sql}", 1)
     said = await world.admin.ask("POST", f"{fleet}/check", 200, json={"rawConfig": processors, "configFormat": "yaml"})
     assert list(said["unservable"]) == ["classic"], "agents that ask for classic would get nothing"
+
+
+async def test_agents_whose_version_cannot_run_it_are_named_and_it_is_refused(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """As if `nectary schema learn` had been shown an older Fluent Bit, whose dummy had no `copies` yet."""
+    older = json.loads((resources.files("nectary.fluentbit") / "data/fluentbit-5.1.1.json").read_text())
+    older["fluent_bit"]["version"] = "4.0.3"
+    options = older["plugins"]["input"]["dummy"]["options"]
+    older["plugins"]["input"]["dummy"]["options"] = [one for one in options if one["name"] != "copies"]
+    (tmp_path / "fluentbit-4.0.3.json").write_text(json.dumps(older))
+    world = await open_world(make_settings(schemas=tmp_path))
+    try:
+        fleet = await make(world)
+        for number in range(25):
+            await register(world, fleet, f"old-{number:02}", "4.0.3")
+        await register(world, fleet, "new")
+        copies = CONFIG.replace("tag a\n", "tag a\n    copies 2\n", 1)
+        said = await world.admin.ask("POST", f"{fleet}/check", 200, json={"rawConfig": copies})
+        assert (said["sound"], said["minimum"]["runs"]) == (False, True)
+        old, new = said["versions"]
+        assert (old["version"], old["known"], old["runs"], old["agents"]) == ("4.0.3", True, False, 25)
+        assert old["names"] == [f"old-{number:02}" for number in range(20)]
+        assert [(one["kind"], one["line"]) for one in old["findings"]] == [("unknown_property", 4)]
+        assert (new["version"], new["runs"], new["names"]) == ("5.1.1", True, [])
+
+        before = await world.rows()
+        refused = await world.admin.refused("PATCH", fleet, 422, "invalid fluentbit config", json={"rawConfig": copies})
+        assert refused["detail"].startswith("Fluent Bit 4.0.3 cannot run it, which old-00, old-01, ")
+        assert "old-19 and 5 more have: line 4: " in refused["detail"]
+        await world.admin.ask("PUT", f"{fleet}/draft", 200, json={"rawConfig": copies})
+        await world.admin.refused("POST", f"{fleet}/publish", 422, "invalid fluentbit config", json={})
+        await world.admin.ask("DELETE", f"{fleet}/draft", 204)
+        assert await world.rows() == before
+
+        path = f"/v1/projects/{world.project_id}/fleets"
+        all_old = {"name": "old", "rawConfig": copies, "minFluentBitVersion": "4.0.3"}
+        await world.admin.refused("POST", path, 422, "invalid fluentbit config", json=all_old)
+        await world.admin.ask("POST", path, 201, json=all_old | {"rawConfig": CONFIG})
+        await world.admin.ask("PATCH", fleet, 200, json={"rawConfig": copies, "skipConfigValidation": True})
+    finally:
+        await world.context.database.close()
 
 
 async def test_a_refused_file_name_and_a_file_too_large_are_told(world: World) -> None:

@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,6 @@ class Story:
             "NECTARY_URL": self.server.url,
             "NECTARY_TOKEN": self.server.token,
             "CORE_INSTANCE": "here",
-            "INTERVAL": "2s",
             "NECTARY_FLUENT_BIT": self.fluent_bit,
         }
         command = [sys.executable, "-m", "nectary", "core", "run", "--runtime", "process", "--state-dir", str(self.state)]
@@ -254,6 +254,14 @@ async def test_a_pipeline_on_one_machine(fluent_bit: str, tmp_path: Path) -> Non
         await story.until(none)
 
 
+@contextlib.contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print how long it took, for people to see with `pytest -rP`: machines are shared, so that no test may depend on it."""
+    began = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - began:.1f} s")
+
+
 async def killed_one_after_the_other(story: Story, id: str, port: int, to: Sink) -> None:
     """A child, the core instance, the server: it comes back each time, and runs on meanwhile."""
     [child] = fluent_bits(story.folder)
@@ -262,22 +270,25 @@ async def killed_one_after_the_other(story: Story, id: str, port: int, to: Sink)
     async def another() -> bool:
         return [one.pid for one in fluent_bits(story.folder)] not in ([], [child.pid])
 
-    await story.until(another)
-    await arrives(story, port, to, 50_000_002)
+    with timed("fluent-bit killed, and records pass again"):
+        await story.until(another)
+        await arrives(story, port, to, 50_000_002)
 
     [child] = fluent_bits(story.folder)
     await asyncio.to_thread(story.kill_core)
     await arrives(story, port, to, 50_000_003)
-    story.begin_core()
     await story.ask("PATCH", f"/v1/aggregator_pipelines/{id}", json={"rawConfig": config(port, to.port, "three")})
-    await story.runs(id)
+    with timed("core instance killed and begun again, and a change made meanwhile runs"):
+        story.begin_core()
+        await story.runs(id)
     assert [one.pid for one in fluent_bits(story.folder)] == [child.pid], "found again, and reloaded"
 
     await asyncio.to_thread(story.server.kill)
     await arrives(story, port, to, 50_000_004)
-    await asyncio.to_thread(story.begin_server_again)
-    await story.ask("PATCH", f"/v1/aggregator_pipelines/{id}", json={"rawConfig": config(port, to.port, "four")})
-    await story.runs(id)
+    with timed("server killed and begun again, and a change made at once runs"):
+        await asyncio.to_thread(story.begin_server_again)
+        await story.ask("PATCH", f"/v1/aggregator_pipelines/{id}", json={"rawConfig": config(port, to.port, "four")})
+        await story.runs(id)
     await arrives(story, port, to, 50_000_005)
 
 

@@ -39,6 +39,9 @@ from nectary.fluentbit.write import write
 IN_MEMORY = "high-performance-optimal-throughput"
 PARSERS = "parsers"
 _CONTAINERS = "/var/log/containers/"
+# Outputs that Fluent Bit itself runs with more than one worker. The others run in its one thread, or in one of their own for a
+# reason: an order to keep, a file to append to.
+_MANY_WORKERS = frozenset({"es", "forward", "http", "prometheus_remote_write", "splunk", "tcp", "udp"})
 # What would take Fluent Bit out of its runtime's hands, or what it says out of its logs.
 _NOT_THEIRS = frozenset({"daemon", "log_file"})
 _ALWAYS = (
@@ -173,7 +176,7 @@ def _completed(document: Document, profile: Profile, belongings: Belongings) -> 
         wanted.append(("parsers_file", path))
     service = Section(Kind.SERVICE, "service", (*theirs, *(_option(*pair) for pair in wanted)), (), document.file, 0, 0)
     others = (one for one in document.sections if one.kind is not Kind.SERVICE)
-    return replace(document, sections=(service, *(_input(one, profile, belongings) for one in others)))
+    return replace(document, sections=(service, *(_output(_input(one, profile, belongings), profile) for one in others)))
 
 
 def _storage(profile: Profile) -> list[tuple[str, str]]:
@@ -199,6 +202,14 @@ def _input(section: Section, profile: Profile, belongings: Belongings) -> Sectio
     if belongings.namespaces is None or (section.get("name") or "").lower() != "tail":
         return section
     return section._replace(properties=tuple(_narrowed(prop, belongings.namespaces) for prop in section.properties))
+
+
+def _output(section: Section, profile: Profile) -> Section:
+    """With as many workers as the profile says, where it says some and the author said nothing."""
+    plural = section.kind is Kind.OUTPUT and (section.get("name") or "").lower() in _MANY_WORKERS
+    if not plural or profile.cpu_buffer_workers < 1 or section.get("workers") is not None:
+        return section
+    return section._replace(properties=(*section.properties, _option("workers", str(profile.cpu_buffer_workers))))
 
 
 def _narrowed(prop: Property, namespaces: Sequence[str]) -> Property:

@@ -233,7 +233,7 @@ agent_configs = Table(
     Index(None, "project_id"),
 )
 
-# One row a registration, so one a start or reload; housekeeping keeps the newest of each agent.
+# One row a registration, so one a start or reload; the newest of each agent are kept.
 agent_starts = Table(
     "agent_starts",
     metadata,
@@ -782,6 +782,7 @@ fleet_polls = Table(
     Column("revision", Integer, nullable=False),
     _at("at"),  # when it was first served that version
     Index(None, "project_id"),
+    Index(None, "at"),
 )
 
 _OPEN = "state IN ('running', 'paused')"

@@ -8,11 +8,11 @@ from nectary import clock
 from nectary.db import tables
 from nectary.edge.context import Context
 from nectary.metrics import store
-from nectary.resources import agent_starts, alert_deliveries, alerts, pipeline_statuses, sessions, trace_records
+from nectary.resources import alert_deliveries, alerts, fleet_polls, pipeline_statuses, sessions, trace_records
 
 _REVOCATIONS_KEPT = timedelta(hours=1)
+_POLLS_KEPT = timedelta(days=7)
 _SOME = 1000
-_AGENTS_AT_ONCE = 50
 _PIPELINES_AT_ONCE = 10
 
 
@@ -25,7 +25,7 @@ async def tidy(context: Context) -> None:
         pass
     while await _forget_some_statuses(context):
         pass
-    while await _forget_some_starts(context):
+    while await _forget_some_polls(context):
         pass
     while await _forget_some_alerts(context):
         pass
@@ -52,9 +52,9 @@ async def _forget_some_statuses(context: Context) -> bool:
         return await pipeline_statuses.forget(tx, keep=context.settings.keep_statuses, most=_PIPELINES_AT_ONCE) > 0
 
 
-async def _forget_some_starts(context: Context) -> bool:
+async def _forget_some_polls(context: Context) -> bool:
     async with context.database.write() as tx:
-        return await agent_starts.forget(tx, most=_AGENTS_AT_ONCE) > 0
+        return await fleet_polls.forget(tx, before=clock.now() - _POLLS_KEPT, most=_SOME) > 0
 
 
 async def _forget_some_alerts(context: Context) -> bool:

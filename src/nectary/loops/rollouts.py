@@ -54,9 +54,14 @@ async def look_into_reports(context: Context) -> None:
 
 async def infer_errors(context: Context) -> None:
     """Agents say nothing of a config that they could not load; what they did not do since they fetched it says it for them."""
-    async with context.database.write(beside=True) as tx:
-        if await dialects.leads(tx, "infer errors"):
-            await agent_errors.infer_from_polls(tx, _AGENTS_AT_ONCE)
+    async with context.database.read() as tx:
+        if not await dialects.leads(tx, "infer errors"):
+            return
+        suspected = await agent_errors.suspected(tx, _AGENTS_AT_ONCE)
+    if suspected:
+        async with context.database.write() as tx:
+            for one in suspected:
+                await agent_errors.infer(tx, one.project_id, one.revision, [(one.id, one.why)])
 
 
 # -- Stages --------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from pydantic import StringConstraints
@@ -97,6 +97,7 @@ async def dismiss(tx: WriteTx, caller: Caller, id: UUID, dismissal: Dismissal) -
 # Stock agents report no errors. What they do says enough to tell that a config of their fleet did them no good.
 
 _INFERRED = "Nectary: fleet revision "
+_SOMETHING_ELSE, _NOT_REGISTERED = "it registered again, and runs something else", "it did not register after fetching it"
 _LATE, _LOOKED_BACK = timedelta(seconds=60), timedelta(minutes=15)
 
 
@@ -112,9 +113,18 @@ async def infer(tx: WriteTx, project_id: UUID, revision: int, failed: Iterable[t
             await statements.add(tx, agent_errors, project_id=project_id, agent_id=id, error=error)
 
 
-async def infer_from_polls(tx: WriteTx, most: int) -> None:
-    """Note agents that fetched a revision a while ago and do not run it, whether it is rolled out in stages or was published
-    to all at once."""
+class Suspect(NamedTuple):
+    """An agent that fetched a revision and does not run it; `why` as for `infer`."""
+
+    id: UUID
+    project_id: UUID
+    revision: int
+    why: str
+
+
+async def suspected(tx: ReadTx, most: int) -> list[Suspect]:
+    """Agents that fetched a revision a while ago and do not run it, whether it is rolled out in stages or was published to all
+    at once; but not those of which it is noted already."""
     agents, polls = tables.agents, tables.fleet_polls
     now = clock.now()
     held = and_(polls.c.fleet_id == agents.c.fleet_id, polls.c.poll_key == agents.c.poll_key)
@@ -134,9 +144,10 @@ async def infer_from_polls(tx: WriteTx, most: int) -> None:
         .where(or_(not_(registered), and_(agents.c.runs_known_at.isnot(None), not_(runs_it))))
         .limit(most)
     )
-    for row in (await tx.execute(query)).all():
-        why = "it registered again, and runs something else" if row.registered else "it did not register after fetching it"
-        await infer(tx, row.project_id, row.revision, [(row.id, why)])
+    return [
+        Suspect(row.id, row.project_id, row.revision, _SOMETHING_ELSE if row.registered else _NOT_REGISTERED)
+        for row in (await tx.execute(query)).all()
+    ]
 
 
 async def dismiss_inferred(tx: WriteTx, runs: Mapping[UUID, int]) -> None:

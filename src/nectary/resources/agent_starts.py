@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, delete, insert, select
 
 from nectary import clock
 from nectary.caller import Caller
@@ -34,7 +34,7 @@ def counted(key: str) -> dict[str, Any]:
 
 
 async def note(tx: WriteTx, agent: Row[Any], config_id: UUID | None = None) -> None:
-    """Keep that it started, with the config it now reports: `config_id`, or the one it reported before. No news for the audit
+    """Keep that it started, the newest KEPT times, with the config it now reports: `config_id`, or the one it reported before. No news for the audit
     log: most starts change nothing."""
     if config_id is None:
         newest = select(agent_configs.c.id).where(agent_configs.c.agent_id == agent.id)
@@ -42,6 +42,11 @@ async def note(tx: WriteTx, agent: Row[Any], config_id: UUID | None = None) -> N
         config_id = (await tx.execute(newest)).scalar_one()
     of = {"project_id": agent.project_id, "agent_id": agent.id, "config_id": config_id}
     await tx.execute(insert(agent_starts).values(id=uuid4(), version=agent.version, created_at=clock.now(), **of))
+    if agent.starts > KEPT:
+        mine = agent_starts.c.agent_id == agent.id
+        oldest = select(agent_starts.c.created_at).where(mine).order_by(agent_starts.c.created_at.desc())
+        oldest_kept = oldest.offset(KEPT - 1).limit(1).scalar_subquery()
+        await tx.execute(delete(agent_starts).where(mine, agent_starts.c.created_at < oldest_kept))
 
 
 async def of_agent(tx: ReadTx, caller: Caller, agent_id: UUID, *, last: int, before: Place | None) -> Page[AgentStart]:
@@ -49,15 +54,3 @@ async def of_agent(tx: ReadTx, caller: Caller, agent_id: UUID, *, last: int, bef
     await statements.get(tx, caller, agents, agent_id)
     query = select(agent_starts).where(agent_starts.c.agent_id == agent_id, statements.visible(agent_starts, caller))
     return await statements.page(tx, query, agent_starts, AgentStart.model_validate, last=last, before=before)
-
-
-async def forget(tx: WriteTx, *, most: int) -> int:
-    """Delete starts of agents that have more than are kept, `most` of those agents at a time. Gives how many agents."""
-    many = select(agent_starts.c.agent_id).group_by(agent_starts.c.agent_id).having(func.count() > KEPT).limit(most)
-    ids = list((await tx.execute(many)).scalars())
-    for id in ids:
-        kept = select(agent_starts.c.id).where(agent_starts.c.agent_id == id)
-        kept = kept.order_by(agent_starts.c.created_at.desc(), agent_starts.c.id.desc()).limit(KEPT)
-        old = delete(agent_starts).where(agent_starts.c.agent_id == id, agent_starts.c.id.notin_(kept))
-        await tx.execute(old)
-    return len(ids)

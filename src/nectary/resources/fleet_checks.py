@@ -175,7 +175,7 @@ async def _versions(tx: ReadTx, fleet: Row[Any], candidate: Candidate, learned: 
 
 def _of_version(version: str, many: int, candidate: Candidate, learned: Path | None) -> VersionCheck:
     exact = schemas.find(version, learned)
-    about = exact or schema.load(schema.nearest(version))
+    about = exact or _nearest(version)
     found = problems(candidate, about)
     return VersionCheck(
         version=schemas.plain(version),
@@ -186,6 +186,10 @@ def _of_version(version: str, many: int, candidate: Candidate, learned: Path | N
         names=[],
         findings=[CheckFinding.model_validate(findings.as_object(finding)) for finding in found[:_MOST_FINDINGS]],
     )
+
+
+def _nearest(version: str) -> Schema:
+    return schema.load(schema.nearest(version))
 
 
 def _added(candidate: Candidate) -> list[str]:
@@ -208,9 +212,9 @@ def _unservable(candidate: Candidate) -> dict[str, str]:
     return found
 
 
-def require_startable(candidate: Candidate, version: str) -> None:
+def require_startable(candidate: Candidate, version: str, learned: Path | None) -> None:
     """Refuse what no agent of a Fluent Bit version could start with. Raises Invalid with the first error in `detail`."""
-    about = schema.load(schema.nearest(version))
+    about = schemas.find(version, learned) or _nearest(version)
     found, document = _look(candidate, about)
     if first := next(iter(findings.errors(found)), None):
         main = document is None or first.file == document.file
@@ -230,7 +234,7 @@ async def require_sound(tx: ReadTx, fleet: Row[Any], candidate: Candidate, learn
 
     A version without a schema of its own is no reason to refuse: nobody knows what it takes.
     """
-    require_startable(candidate, fleet.min_fluent_bit_version)
+    require_startable(candidate, fleet.min_fluent_bit_version, learned)
     told = [_told(one) for one in await _versions(tx, fleet, candidate, learned) if one.known and not one.runs]
     if told:
         raise Invalid(BAD_CONFIG, "; ".join(told)[:4000])
@@ -244,7 +248,8 @@ def _told(one: VersionCheck) -> str:
 
 async def require_still_sound(tx: ReadTx, fleet: Row[Any], before: Mapping[str, bytes], learned: Path | None) -> None:
     """Refuse a change of files that breaks the config they lie beside, if it was sound with the files `before`."""
-    about = schema.load(schema.nearest(fleet.min_fluent_bit_version))
+    version = fleet.min_fluent_bit_version
+    about = schemas.find(version, learned) or _nearest(version)
     was = Candidate(fleet.raw_config, Format(fleet.config_format), before)
     if findings.errors(problems(was, about)):
         return

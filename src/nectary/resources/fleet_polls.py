@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, delete, exists, select, tuple_
 
 from nectary.db import dialects, tables
 from nectary.db.transaction import WriteTx
 
-fleet_polls, fleets = tables.fleet_polls, tables.fleets
+fleet_polls, fleets, agents = tables.fleet_polls, tables.fleets, tables.agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +50,13 @@ async def write(tx: WriteTx, polls: Sequence[Poll]) -> None:
     changed = {name: statement.excluded[name] for name in rows[0] if name not in ("fleet_id", "poll_key")}
     later = statement.excluded.version > fleet_polls.c.version
     await tx.execute(statement.on_conflict_do_update(index_elements=["fleet_id", "poll_key"], set_=changed, where=later), rows)
+
+
+async def forget(tx: WriteTx, *, before: datetime, most: int) -> int:
+    """Throw away some of what nobody polls any more: keys that no agent of the fleet has, and that were last served something
+    new before `before`, which is not what the fleet has now. Gives how many."""
+    of = (fleet_polls.c.fleet_id, fleet_polls.c.poll_key)
+    theirs = exists(select(agents.c.id).where(agents.c.fleet_id == of[0], agents.c.poll_key == of[1]))
+    gone = and_(fleet_polls.c.at < before, fleet_polls.c.version < fleets.c.config_version, ~theirs)
+    some = select(*of).join(fleets, fleets.c.id == of[0]).where(gone).limit(most)
+    return int((await tx.execute(delete(fleet_polls).where(tuple_(*of).in_(some)))).rowcount)

@@ -121,7 +121,7 @@ async def create(tx: WriteTx, caller: Caller, new: NewFleet, settings: Settings)
     if new.skip_config_validation:
         fleet_checks.require_no_calyptia(candidate)
     else:
-        fleet_checks.require_startable(candidate, new.min_fluent_bit_version or "")
+        fleet_checks.require_startable(candidate, new.min_fluent_bit_version or "", settings.schemas)
     row = await statements.add(
         tx,
         fleets,

@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_fleet_polls_project_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("fleet_id", "poll_key", name=op.f("pk_fleet_polls")),
     )
+    op.create_index(op.f("ix_fleet_polls_at"), "fleet_polls", ["at"], unique=False)
     op.create_index(op.f("ix_fleet_polls_project_id"), "fleet_polls", ["project_id"], unique=False)
     op.create_table(
         "fleet_revisions",
