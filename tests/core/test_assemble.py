@@ -95,8 +95,8 @@ def test_a_guaranteed_delivery_syncs_fully_and_pauses_and_throughput_stays_in_me
 
 
 def test_outputs_have_the_workers_of_the_profile_where_fluent_bit_has_several_and_nobody_says_how_many() -> None:
-    outputs = "\n".join(f"    - {{name: {name}, match: '*'{more}}}" for name, more in (("HTTP", ""), ("tcp", ", workers: 5"), ("file", "")))
-    text = f"pipeline:\n  inputs:\n    - name: dummy\n  outputs:\n{outputs}\n"
+    outputs = "[{name: HTTP, match: '*'}, {name: tcp, match: '*', workers: 5}, {name: file, match: '*'}]"
+    text = f"pipeline:\n  inputs: [{{name: dummy}}]\n  outputs: {outputs}\n"
     for workers, expected in ((3, ["3", "5", None]), (0, [None, "5", None])):
         document = plain(assemble(pipeline(text, resourceProfile={**PROFILE, "cpuBufferWorkers": workers}), belongings()))
         assert [one.get("workers") for one in document.of(Kind.OUTPUT)] == expected

@@ -34,8 +34,8 @@ def counted(key: str) -> dict[str, Any]:
 
 
 async def note(tx: WriteTx, agent: Row[Any], config_id: UUID | None = None) -> None:
-    """Keep that it started, the newest KEPT times, with the config it now reports: `config_id`, or the one it reported before. No news for the audit
-    log: most starts change nothing."""
+    """Keep that it started, the newest KEPT times, with the config it now reports: `config_id`, or the one it reported before.
+    No news for the audit log: most starts change nothing."""
     if config_id is None:
         newest = select(agent_configs.c.id).where(agent_configs.c.agent_id == agent.id)
         newest = newest.order_by(agent_configs.c.created_at.desc(), agent_configs.c.id.desc()).limit(1)
