@@ -38,6 +38,7 @@ async def _repeat(port: int, sent: bytes, expect: int, count: int) -> None:
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+    async with asyncio.timeout(30):
+        head = await reader.readuntil(b"\r\n\r\n")
     length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
     return int(head[9:12]), await reader.readexactly(length)

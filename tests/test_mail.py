@@ -7,6 +7,7 @@ import pytest
 
 from nectary import mail
 from nectary.settings import Settings
+from tests.harness.listening import listening
 from tests.harness.postgres import free_port
 from tests.harness.world import World, open_world
 
@@ -29,17 +30,13 @@ class Postbox:
             writer.write(b"221 bye\r\n" if word == b"QUIT" else b"250 fine\r\n")
             if word == b"QUIT":
                 break
-        writer.close()
-        await writer.wait_closed()
 
 
 @pytest.fixture
 async def postbox() -> AsyncIterator[tuple[Postbox, int]]:
-    box, port = Postbox(), free_port()
-    server = await asyncio.start_server(box.talk, "127.0.0.1", port)
-    yield box, port
-    server.close()
-    await server.wait_closed()
+    box = Postbox()
+    async with listening(box.talk) as port:
+        yield box, port
 
 
 async def test_an_invitation_is_mailed_and_its_link_shown_to_nobody_else(

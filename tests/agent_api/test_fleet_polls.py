@@ -163,7 +163,7 @@ async def test_keys_that_nobody_polls_with_any_more_are_forgotten_a_week_later(w
     with clock.moved(timedelta(days=8)):
         await tidy(world.context)
         assert await noted(world) == before, "served the newest: it may still be polled for"
-        await world.admin.ask("PATCH", fleet, 200, json={"rawConfig": OTHER})
+        await world.machine.ask("PATCH", fleet, 200, json={"rawConfig": OTHER})
         await poll(alive, fleet)
         await noted(world)
         await tidy(world.context)

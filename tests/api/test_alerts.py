@@ -17,6 +17,7 @@ from nectary import clock, webhooks
 from nectary.loops import alerts as loop
 from nectary.loops import housekeeping
 from tests.api.test_pipeline_metrics import agent, document
+from tests.harness.listening import listening
 from tests.harness.pipelines import core_instance, pipeline
 from tests.harness.world import World
 
@@ -56,15 +57,13 @@ class Receiver:
         status = self.statuses.pop(0) if self.statuses else 204
         writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:1/\r\n\r\n".encode())
         await writer.drain()
-        writer.close()
 
 
 @asynccontextmanager
 async def receiver(*statuses: int) -> AsyncIterator[Receiver]:
     here = Receiver(statuses=list(statuses))
-    server = await asyncio.start_server(here.answer, "127.0.0.1", 0)
-    here.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?a=b"
-    async with server:
+    async with listening(here.answer) as port:
+        here.url = f"http://127.0.0.1:{port}/hook?a=b"
         yield here
 
 

@@ -41,7 +41,8 @@ async def test_the_page_draws_every_operation_and_finds_some(world: World, tmp_p
     description.write_bytes((await world.anyone.get("/openapi.json")).content)
     command: list[str | Path] = [node, PAGE, script, description, "fleet post", "createFleet"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    output, _ = await asyncio.wait_for(process.communicate(), 30)
+    async with asyncio.timeout(30):
+        output, _ = await process.communicate()
     assert process.returncode == 0
     drawn = json.loads(output)
     ids = {

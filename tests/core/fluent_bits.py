@@ -1,12 +1,13 @@
 """Something that answers like Fluent Bit's own HTTP server, and remembers what it was asked."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.harness.listening import listening
 
 METRICS = """\
 # HELP fluentbit_uptime Number of seconds that Fluent Bit has been running.
@@ -50,23 +51,18 @@ class FluentBit:
         return 201, '{"status":"ok"}'
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                length = next((int(line[15:]) for line in head.lower().splitlines() if line.startswith("content-length:")), 0)
-                method, path, _ = head.split(" ", 2)
-                status, said = self.answer(method, path, await reader.readexactly(length))
-                writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(said.encode())}\r\n\r\n{said}".encode())
-                await writer.drain()
-        writer.close()
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            length = next((int(line[15:]) for line in head.lower().splitlines() if line.startswith("content-length:")), 0)
+            method, path, _ = head.split(" ", 2)
+            status, said = self.answer(method, path, await reader.readexactly(length))
+            writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(said.encode())}\r\n\r\n{said}".encode())
+            await writer.drain()
 
 
 @asynccontextmanager
 async def fluent_bit(**state: Any) -> AsyncIterator[FluentBit]:
     made = FluentBit(**state)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(made.serve) as port:
+        made.url = f"http://127.0.0.1:{port}"
         yield made
-    finally:
-        server.close()

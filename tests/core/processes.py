@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nectary.core.runtimes import Deployment, Observed, Port, procfs
-from nectary.core.runtimes.process import ProcessRuntime
+from nectary.core.runtimes import Deployment, Observed, Port
+from nectary.core.runtimes.process import procfs
+from nectary.core.runtimes.process.runtime import ProcessRuntime
+from tests.harness.listening import listening
 
 T = TypeVar("T")
 PATIENCE = 90.0
@@ -56,33 +58,27 @@ class Sink:
         return [id for id, times in self.ids.items() if times > 1]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = re.search(rb"(?i)content-length: *(\d+)", head)
-                body = await reader.readexactly(int(length[1]) if length else 0)
-                if self.refuse:
-                    writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
-                else:
-                    for line in body.splitlines():
-                        record = json.loads(line)
-                        self.ids[int(record.get("id", -1))] += 1
-                        if len(self.records) < 100:
-                            self.records.append(record)
-                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                await writer.drain()
-        writer.close()
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: *(\d+)", head)
+            body = await reader.readexactly(int(length[1]) if length else 0)
+            if self.refuse:
+                writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+            else:
+                for line in body.splitlines():
+                    record = json.loads(line)
+                    self.ids[int(record.get("id", -1))] += 1
+                    if len(self.records) < 100:
+                        self.records.append(record)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
 
 
 @asynccontextmanager
 async def sink() -> AsyncIterator[Sink]:
     made = Sink()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(made.serve) as made.port:
         yield made
-    finally:
-        server.close()
 
 
 @asynccontextmanager

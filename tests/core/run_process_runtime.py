@@ -5,8 +5,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from nectary.core.runtimes import remembered
-from nectary.core.runtimes.process import ProcessRuntime
+from nectary.core.runtimes.process import remembered
+from nectary.core.runtimes.process.runtime import ProcessRuntime
 
 
 async def main(folder: Path, program: str) -> None:

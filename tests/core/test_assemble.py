@@ -42,6 +42,7 @@ pipeline:
       match: '*'
       host: 127.0.0.1
       port: 9999
+      workers: 1
 """
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from nectary.core.runtimes import Deployment, Scaling, children, procfs, remembered
-from nectary.core.runtimes.fluent_bit import Program
-from nectary.core.runtimes.process import ProcessRuntime
-from nectary.core.runtimes.replica import Replica
+from nectary.core.runtimes import Deployment, Scaling
+from nectary.core.runtimes.process import children, procfs, remembered
+from nectary.core.runtimes.process.fluent_bit import Program
+from nectary.core.runtimes.process.replica import Replica
+from nectary.core.runtimes.process.runtime import ProcessRuntime
 from tests.core.processes import (
     Client,
     config,

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from nectary import clock
-from nectary.core.runtimes import File, Observed, Port, Resources, RuntimeUnavailableError, Scaling, children
-from nectary.core.runtimes.process import ProcessRuntime
+from nectary.core.runtimes import File, Observed, Port, Resources, RuntimeUnavailableError, Scaling
+from nectary.core.runtimes.process import children
+from nectary.core.runtimes.process.runtime import ProcessRuntime
 from tests.core.processes import Client, config, deployment, free_port, pids, running, runtime, seen, sink, until
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(240)]

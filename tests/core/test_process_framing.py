@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nectary.core.runtimes.front import framing
+from nectary.core.runtimes.process.front import framing
 
 _BODY = st.binary(max_size=60)
 

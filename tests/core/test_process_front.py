@@ -13,9 +13,9 @@ import msgpack
 import pytest
 
 from nectary.core.runtimes import RuntimeUnavailableError
-from nectary.core.runtimes.front import tcp, udp
-from nectary.core.runtimes.front.caller import Front
-from nectary.core.runtimes.front.doors import Doors
+from nectary.core.runtimes.process.front import tcp, udp
+from nectary.core.runtimes.process.front.caller import Front
+from nectary.core.runtimes.process.front.doors import Doors
 from tests.core.processes import free_port, until
 
 
@@ -365,7 +365,7 @@ async def test_a_front_that_cannot_start_is_not_tried_in_a_frenzy(tmp_path: Path
 
 
 def test_the_least_busy_is_chosen_and_a_failed_one_left_alone_for_a_moment() -> None:
-    from nectary.core.runtimes.front.backs import Back, choose
+    from nectary.core.runtimes.process.front.backs import Back, choose
 
     one, two = Back(0, 1000), Back(1, 1001, failed_at=99.9)
     one.conversations.add(tcp.Conversation(tcp.Door("opaque")))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nectary.core.runtimes import render
+from nectary.core.runtimes.process import render
 from nectary.fluentbit import yaml
 from nectary.fluentbit.document import ConfigError, Kind
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nectary.core.runtimes import Scaling
-from nectary.core.runtimes.scaling import History, Use, clamp, decide
+from nectary.core.runtimes.process.scaling import History, Use, clamp, decide
 
 HPA = Scaling(replicas=1, minimum=2, maximum=8, cpu_percent=50, memory_percent=80)
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from nectary.core.runtimes import complaints, fluent_bit
-from nectary.core.runtimes.backoff import Backoff
+from nectary.core.runtimes import complaints
 from nectary.core.runtimes.events import Events, hide
-from nectary.core.runtimes.quantities import amount
+from nectary.core.runtimes.process import fluent_bit
+from nectary.core.runtimes.process.backoff import Backoff
+from nectary.core.runtimes.process.quantities import amount
 
 # As Fluent Bit 5.1.1 printed them.
 REFUSED = """\

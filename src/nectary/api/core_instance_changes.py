@@ -43,4 +43,5 @@ async def wait_for_changes(
         if changed or time.monotonic() >= until or here.stopping.is_set():
             return CoreInstanceChanges(cursor=cursor(place), changed=changed)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(here.stopping.wait(), _LOOK_AGAIN)
+            async with asyncio.timeout(_LOOK_AGAIN):
+                await here.stopping.wait()

@@ -14,17 +14,7 @@ from typing import Any
 import msgspec
 
 from nectary.client.core_things import KnownPort, Pipeline, Profile
-from nectary.core.runtimes import (
-    FILES,
-    HTTP_PORT,
-    STORAGE,
-    Deployment,
-    File,
-    Port,
-    Resources,
-    Scaling,
-    Sidecar,
-)
+from nectary.core.runtimes import FILES, HTTP_PORT, STORAGE, Deployment, File, Port, Resources, Scaling, Sidecar
 from nectary.core.secrets import Unreadable
 from nectary.core.templates import Filling, Unassemblable
 from nectary.fluentbit import formats, meaning

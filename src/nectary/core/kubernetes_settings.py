@@ -54,10 +54,10 @@ def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs
 
     Raises RuntimeUnavailableError when there is no cluster.
     """
-    from nectary.core.runtimes import kubeconfig  # noqa: PLC0415 - only who has a cluster loads what speaks to one
-    from nectary.core.runtimes.cluster import Cluster  # noqa: PLC0415
-    from nectary.core.runtimes.cluster_settings import Settings  # noqa: PLC0415
-    from nectary.core.runtimes.kubernetes import Kubernetes  # noqa: PLC0415
+    from nectary.core.runtimes.kubernetes import kubeconfig  # noqa: PLC0415 - only who has a cluster loads what speaks to one
+    from nectary.core.runtimes.kubernetes.cluster import Cluster  # noqa: PLC0415
+    from nectary.core.runtimes.kubernetes.runtime import Kubernetes  # noqa: PLC0415
+    from nectary.core.runtimes.kubernetes.settings import Settings  # noqa: PLC0415
 
     cluster = Cluster(kubeconfig.find(), value(environment, "NAMESPACE") or None)
     given: dict[str, Any] = {

@@ -34,7 +34,7 @@ def local(state: Path, *, fake: bool = False, program: str = "", listen: str = "
         from nectary.core.runtimes.fake import FakeRuntime  # noqa: PLC0415 - one of the two is needed
 
         return FakeRuntime()
-    from nectary.core.runtimes.process import ProcessRuntime  # noqa: PLC0415
+    from nectary.core.runtimes.process.runtime import ProcessRuntime  # noqa: PLC0415
 
     return ProcessRuntime(state / "process", program=program or None, listen=listen or None, advertise=advertise)
 

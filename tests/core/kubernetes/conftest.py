@@ -12,10 +12,10 @@ import httpx
 import pytest
 import yaml
 
-from nectary.core.runtimes import kubeconfig
-from nectary.core.runtimes.cluster import Cluster
-from nectary.core.runtimes.cluster_settings import Settings
-from nectary.core.runtimes.kubernetes import Kubernetes
+from nectary.core.runtimes.kubernetes import kubeconfig
+from nectary.core.runtimes.kubernetes.cluster import Cluster
+from nectary.core.runtimes.kubernetes.runtime import Kubernetes
+from nectary.core.runtimes.kubernetes.settings import Settings
 from tests.harness import kube
 
 PLAIN = Path(__file__).parents[3] / "deploy" / "kubernetes" / "nectary-core.yaml"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from nectary.core.runtimes import Deployment, File, Port, Resources, Scaling, Sidecar
-from nectary.core.runtimes.cluster_settings import Owner, Settings
+from nectary.core.runtimes.kubernetes.settings import Owner, Settings
 
 OWNER = Owner("nectary-north", "11111111-2222-3333-4444-555555555555")
 SETTINGS = Settings(

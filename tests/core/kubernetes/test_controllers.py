@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from nectary.core.runtimes import Deployment, Observed, Port, Scaling
-from nectary.core.runtimes.kubernetes import Kubernetes
+from nectary.core.runtimes.kubernetes.runtime import Kubernetes
 from tests.core.kubernetes.conftest import Place
 from tests.core.kubernetes.node import Node, playing
 from tests.core.kubernetes.pipelines import SERVICE

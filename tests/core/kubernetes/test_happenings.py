@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nectary.core.runtimes import Event, Port
-from nectary.core.runtimes.happenings import Seen, addresses, concerns, crashing, observed
-from nectary.core.runtimes.manifests import plan
+from nectary.core.runtimes.kubernetes.happenings import Seen, addresses, concerns, crashing, observed
+from nectary.core.runtimes.kubernetes.manifests import plan
 from tests.core.kubernetes.pipelines import CLUSTER_LOGGING, OWNER, SETTINGS, SMALL, STATEFUL
 
 AT = "2026-01-02T03:04:05Z"

@@ -10,10 +10,11 @@ import httpx
 import pytest
 import yaml
 
-from nectary.core.runtimes import RuntimeUnavailableError, kubeconfig
-from nectary.core.runtimes.cluster import ApiError, Cluster
-from nectary.core.runtimes.cluster_settings import Settings
-from nectary.core.runtimes.kubernetes import Kubernetes
+from nectary.core.runtimes import RuntimeUnavailableError
+from nectary.core.runtimes.kubernetes import kubeconfig
+from nectary.core.runtimes.kubernetes.cluster import ApiError, Cluster
+from nectary.core.runtimes.kubernetes.runtime import Kubernetes
+from nectary.core.runtimes.kubernetes.settings import Settings
 from tests.core.kubernetes.pipelines import SMALL
 
 

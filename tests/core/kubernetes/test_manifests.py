@@ -12,9 +12,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from nectary.core.runtimes import Deployment, File, Port, Scaling, Trial, cluster_trials
-from nectary.core.runtimes.cluster_settings import CannotDeployError, Object, Settings
-from nectary.core.runtimes.manifests import plan
+from nectary.core.runtimes import Deployment, File, Port, Scaling, Trial
+from nectary.core.runtimes.kubernetes import trials
+from nectary.core.runtimes.kubernetes.manifests import plan
+from nectary.core.runtimes.kubernetes.settings import CannotDeployError, Object, Settings
 from tests.core.kubernetes import pipelines
 from tests.core.kubernetes.pipelines import CLUSTER_LOGGING, FULL, OWNER, SETTINGS, SMALL, STATEFUL
 
@@ -62,7 +63,7 @@ def test_every_object_is_one_by_kubernetes_own_schemas(name: str, version: str) 
 
 
 def test_a_trial_is_a_pod_by_kubernetes_own_schema() -> None:
-    made = cluster_trials.objects(SETTINGS, Trial("t1", pipelines.HTTP_TO_HTTP, environment={"A": "b"}), OWNER)
+    made = trials.objects(SETTINGS, Trial("t1", pipelines.HTTP_TO_HTTP, environment={"A": "b"}), OWNER)
     for found in made:
         kubernetes_validate.validate(found, VERSIONS[-1], strict=True)
         assert found["metadata"]["labels"]["app.kubernetes.io/component"] == "check"
@@ -78,7 +79,8 @@ def test_the_schemas_would_notice_a_wrong_object() -> None:
 
 
 def test_the_same_pipeline_gives_the_same_bytes_in_another_process() -> None:
-    code = "from tests.core.kubernetes.pipelines import *; from nectary.core.runtimes.manifests import plan; import json;"
+    code = "from tests.core.kubernetes.pipelines import *; import json; "
+    code += "from nectary.core.runtimes.kubernetes.manifests import plan; "
     code += "print(json.dumps(plan(SETTINGS, FULL, OWNER).objects))"
     runs = [
         subprocess.run(

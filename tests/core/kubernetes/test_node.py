@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from nectary.core.runtimes import Deployment, Trial
-from nectary.core.runtimes.kubernetes import Kubernetes
+from nectary.core.runtimes.kubernetes.runtime import Kubernetes
 from tests.core.instances import eventually
 from tests.core.kubernetes.conftest import Place
 from tests.core.kubernetes.node import Node, playing

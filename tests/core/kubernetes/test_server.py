@@ -10,10 +10,10 @@ import yaml
 
 from nectary.core.identity import Wanted
 from nectary.core.pace import Pace
-from nectary.core.runtimes import kubeconfig
-from nectary.core.runtimes.cluster import Cluster
-from nectary.core.runtimes.cluster_settings import Settings
-from nectary.core.runtimes.kubernetes import Kubernetes
+from nectary.core.runtimes.kubernetes import kubeconfig
+from nectary.core.runtimes.kubernetes.cluster import Cluster
+from nectary.core.runtimes.kubernetes.runtime import Kubernetes
+from nectary.core.runtimes.kubernetes.settings import Settings
 from nectary.core.server import Server
 from nectary.core.sync import CoreInstance
 from tests.core.instances import Wire

@@ -14,7 +14,7 @@ import yaml
 
 from nectary import clock
 from nectary.core.runtimes import Event, Observed, Port, RuntimeUnavailableError, Scaling
-from nectary.core.runtimes.kubernetes import Kubernetes
+from nectary.core.runtimes.kubernetes.runtime import Kubernetes
 from tests.core.kubernetes.conftest import Place
 from tests.core.kubernetes.pipelines import ALL, CLUSTER_LOGGING, FULL, SMALL, STATEFUL
 

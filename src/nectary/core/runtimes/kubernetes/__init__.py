@@ -1,0 +1,1 @@
+"""Pipelines as objects of a Kubernetes cluster."""

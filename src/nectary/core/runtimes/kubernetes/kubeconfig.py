@@ -1,0 +1,182 @@
+"""Where the cluster is and who we are to it: from the pod we run in, or from a kubeconfig file.
+
+Read are the parts of a kubeconfig that clusters of today use: certificates, tokens, and programs that fetch a token (`exec`).
+"""
+
+import asyncio
+import base64
+import json
+import os
+import ssl
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from nectary.core.runtimes import RuntimeUnavailableError
+
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_TOKEN_SECONDS = 60.0
+_EXEC_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A cluster's address and how to speak to it. `namespace`: where we are, or where the context points."""
+
+    server: str
+    namespace: str
+    tls: ssl.SSLContext | bool
+    auth: httpx.Auth | None = field(default=None, repr=False)
+    proxy: str | None = None
+
+
+def find(kubeconfig: str | None = None, context: str | None = None) -> Access:
+    """The given file; else the pod's own account; else $KUBECONFIG or ~/.kube/config. Raises RuntimeUnavailableError."""
+    if kubeconfig is None and (host := os.environ.get("KUBERNETES_SERVICE_HOST")) and (_ACCOUNT / "token").is_file():
+        return _of_pod(host, os.environ.get("KUBERNETES_SERVICE_PORT", "443"))
+    path = Path(kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or Path.home() / ".kube" / "config")
+    if not path.is_file():
+        raise RuntimeUnavailableError(
+            f"no cluster: we run in no pod, and there is no kubeconfig at {path}; set KUBECONFIG to one"
+        )
+    try:
+        return _of_file(path, yaml.safe_load(path.read_text()), context)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
+        raise RuntimeUnavailableError(f"the kubeconfig {path} cannot be used: {type(error).__name__}: {error}") from error
+
+
+def _of_pod(host: str, port: str) -> Access:
+    namespace = (_ACCOUNT / "namespace").read_text().strip()
+    tls = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
+    address = f"[{host}]" if ":" in host else host
+    return Access(f"https://{address}:{port}", namespace, tls, _Bearer(_ACCOUNT / "token"))
+
+
+def _of_file(path: Path, config: Mapping[str, Any], context: str | None) -> Access:
+    name = context or config["current-context"]
+    chosen = _named(config, "contexts", name)["context"]
+    cluster = _named(config, "clusters", chosen["cluster"])["cluster"]
+    user = _named(config, "users", chosen["user"])["user"] or {} if chosen.get("user") else {}
+    tls = _tls(path.parent, cluster, user)
+    return Access(
+        cluster["server"].rstrip("/"),
+        chosen.get("namespace") or "default",
+        tls if cluster["server"].startswith("https") else False,
+        _auth(path.parent, user),
+        cluster.get("proxy-url"),
+    )
+
+
+def _named(config: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
+    for entry in config[kind]:
+        if entry["name"] == name:
+            return dict(entry)
+    raise ValueError(f"it has no {name!r} among its {kind}")
+
+
+def _tls(folder: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
+    authority = _pem(folder, cluster, "certificate-authority")
+    made = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    if cluster.get("insecure-skip-tls-verify"):
+        made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    certificate, key = _pem(folder, user, "client-certificate"), _pem(folder, user, "client-key")
+    if certificate and key:
+        # Python's ssl takes a key from a file only: one of mode 0600 that is gone at once.
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+            file.write(certificate + b"\n" + key)
+            file.flush()
+            made.load_cert_chain(file.name)
+    return made
+
+
+def _pem(folder: Path, given: Mapping[str, Any], name: str) -> bytes | None:
+    if data := given.get(f"{name}-data"):
+        return base64.b64decode(data)
+    return (folder / given[name]).read_bytes() if given.get(name) else None
+
+
+def _auth(folder: Path, user: Mapping[str, Any]) -> httpx.Auth | None:
+    if program := user.get("exec"):
+        return _Program(program)
+    if file := user.get("tokenFile"):
+        return _Bearer(folder / file)
+    return _Fixed(user["token"]) if user.get("token") else None
+
+
+class _Fixed(httpx.Auth):
+    """A token that never changes."""
+
+    def __init__(self, token: str) -> None:
+        self._header = f"Bearer {token}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._header
+        yield request
+
+
+class _Bearer(httpx.Auth):
+    """A token in a file, which the cluster renews under our hands."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._token, self._read_at = path, "", float("-inf")
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if time.monotonic() - self._read_at > _TOKEN_SECONDS:
+            self._token, self._read_at = self._path.read_text().strip(), time.monotonic()
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code == 401:
+            self._read_at = float("-inf")
+
+
+class _Program(httpx.Auth):
+    """A program that prints an ExecCredential, as the clouds' do; asked again when its token is refused."""
+
+    def __init__(self, program: Mapping[str, Any]) -> None:
+        self._program, self._token = program, ""
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        fresh = not self._token
+        if fresh:
+            self._token = await self._ask()
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code == 401 and not fresh:
+            self._token = await self._ask()
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            yield request
+
+    async def _ask(self) -> str:
+        command, version = self._program["command"], self._program.get("apiVersion", "client.authentication.k8s.io/v1")
+        info = {"apiVersion": version, "kind": "ExecCredential", "spec": {"interactive": False}}
+        given = {entry["name"]: entry["value"] for entry in self._program.get("env") or ()}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                command,
+                *(self._program.get("args") or ()),
+                env={**os.environ, **given, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
+            raise RuntimeUnavailableError(f"the kubeconfig's program {command} cannot be run: {error}") from error
+        try:
+            async with asyncio.timeout(_EXEC_SECONDS):
+                out, err = await process.communicate()
+            return str(json.loads(out)["status"]["token"])
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise RuntimeUnavailableError(
+                f"the kubeconfig's program {command} said nothing for {_EXEC_SECONDS:.0f} s"
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            said = err.decode(errors="replace").strip()[-300:]
+            raise RuntimeUnavailableError(f"the kubeconfig's program {command} gave no token: {said}") from None
