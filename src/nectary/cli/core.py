@@ -13,7 +13,7 @@ import typer
 import nectary
 from nectary import log
 from nectary.cli import output
-from nectary.cli.get import DATA_DIR, URL, DataDir, token_given
+from nectary.cli.connection import DATA_DIR, URL, DataDir, token_given
 from nectary.core import kubernetes_settings, running
 from nectary.core.identity import NotOursError, Wanted
 from nectary.core.pace import Pace

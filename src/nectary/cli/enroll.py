@@ -6,28 +6,25 @@ from typing import Annotated
 import typer
 
 from nectary.cli import files, output
-from nectary.cli.get import DATA_DIR, URL, DataDir, Project, Shown, Token, Url, token_given
-from nectary.cli.output import Column, Format, stop
+from nectary.cli.connection import connected
+from nectary.cli.output import Column, Format, Shown, stop
 from nectary.client import Client
 
 app = output.group()
 
 
 @app.command()
+@connected
 def enroll(
+    client: Client,
     fleet: Annotated[str, typer.Option(help="The fleet's name or id.")],
     hosts: Annotated[str, typer.Option(help="How many, or a file with a host's name on each line (- for standard input).")],
     configs: Annotated[Path | None, typer.Option(help="Folder to write HOST.conf into, to start Fluent Bit with.")] = None,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
     shown: Shown = Format.TABLE,
 ) -> None:
     """Make a project token for each host of a fleet."""
     asked = _asked(hosts)
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        made = list(client.enroll(client.fleet(fleet).id, asked))
+    made = list(client.enroll(client.fleet(fleet).id, asked))
     if configs is not None:
         _write(configs, {one.host: one.config for one in made})
     output.show(made, [Column("HOST", lambda one: one.host), Column("TOKEN", lambda one: one.token)], shown)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from nectary.cli import files, output
-from nectary.cli.get import DATA_DIR, URL, DataDir, Project, Shown, Token, Url, token_given
-from nectary.cli.output import Column, Format
+from nectary.cli.connection import connected
+from nectary.cli.output import Column, Format, Shown
 from nectary.client import Client
 from nectary.client.things import PublishedRevision, VersionCheck
 
@@ -44,79 +44,68 @@ def _tell(said: PublishedRevision) -> None:
 
 
 @app.command("list")
+@connected
 def list_fleets(
-    url: Url = URL, token: Token = None, project: Project = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE
+    client: Client,
+    shown: Shown = Format.TABLE,
 ) -> None:
     """Fleets, newest first."""
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        output.show(list(client.fleets()), _FLEETS, shown)
+    output.show(list(client.fleets()), _FLEETS, shown)
 
 
 @app.command()
+@connected
 def draft(
+    client: Client,
     fleet: Fleet,
     config: Annotated[str, typer.Option("--config", "-f", help="File with the config (- for standard input).")],
     format: FormatName = None,
     message: Message = "",
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """Prepare a config; no agent gets it until it is published. Tells what would change."""
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        id = client.fleet(fleet).id
-        client.put_draft(id, {**_text(config, format), "message": message})
-        typer.echo(client.diff(id, to="draft").text or "no difference by meaning\n", nl=False)
+    id = client.fleet(fleet).id
+    client.put_draft(id, {**_text(config, format), "message": message})
+    typer.echo(client.diff(id, to="draft").text or "no difference by meaning\n", nl=False)
 
 
 @app.command()
+@connected
 def publish(
+    client: Client,
     fleet: Fleet,
     message: Message = "",
     urgent: Urgent = False,
     stages: Annotated[str, typer.Option(help="Roll it out, such as `5% 10m, 25% 10m, 100%`.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Also when the fleet moved on since the draft was begun.")] = False,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """Publish the draft."""
     body: dict[str, Any] = {"urgent": urgent, "force": force}
     body |= {"message": message} if message else {}
     body |= {"rollout": {"stages": stages}} if stages else {}
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        _tell(client.publish_draft(client.fleet(fleet).id, body))
+    _tell(client.publish_draft(client.fleet(fleet).id, body))
 
 
 @app.command()
+@connected
 def history(
+    client: Client,
     fleet: Fleet,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
     shown: Shown = Format.TABLE,
 ) -> None:
     """What was published, newest first: when, by whom and why."""
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        output.show(list(client.revisions(client.fleet(fleet).id)), _REVISIONS, shown)
+    output.show(list(client.revisions(client.fleet(fleet).id)), _REVISIONS, shown)
 
 
 @app.command()
+@connected
 def diff(
+    client: Client,
     fleet: Fleet,
     from_: Annotated[str | None, typer.Option("--from", help="A revision's number; without: the one before.")] = None,
     to: Annotated[str | None, typer.Option(help="A revision's number, or draft; without: the newest.")] = None,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """What changed between two revisions, by meaning."""
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        found = client.diff(client.fleet(fleet).id, from_, to)
+    found = client.diff(client.fleet(fleet).id, from_, to)
     for line in found.text.splitlines():
         typer.echo(output.plain(line))
     if found.unreadable:
@@ -124,37 +113,31 @@ def diff(
 
 
 @app.command()
+@connected
 def back(
+    client: Client,
     fleet: Fleet,
     revision: Annotated[int, typer.Option("--to", help="The revision to go back to.", min=1)],
     message: Message = "",
     urgent: Urgent = False,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """Publish an older revision again, text and files."""
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        body = {"revision": revision, "message": message, "urgent": urgent}
-        _tell(client.roll_back(client.fleet(fleet).id, body))
+    body = {"revision": revision, "message": message, "urgent": urgent}
+    _tell(client.roll_back(client.fleet(fleet).id, body))
 
 
 @app.command()
+@connected
 def check(
+    client: Client,
     fleet: Fleet,
     config: File = None,
     format: FormatName = None,
     draft: Annotated[bool, typer.Option("--draft", help="The draft, and not what is published.")] = False,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """Whether the fleet's agents can run a config, for each version that they report. Code 1: some cannot."""
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        body = None if config is None else _text(config, format)
-        found = client.check(client.fleet(fleet).id, body, draft=draft)
+    body = None if config is None else _text(config, format)
+    found = client.check(client.fleet(fleet).id, body, draft=draft)
     for one in (found.minimum, *found.versions):
         for line in _lines(one):
             typer.echo(output.plain(line))

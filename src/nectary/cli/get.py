@@ -1,57 +1,31 @@
 """`nectary get`: what there is, as a table, JSON or YAML."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from nectary.cli import output
-from nectary.cli.output import Column, Format
+from nectary.cli.connection import connected
+from nectary.cli.output import Column, Format, Shown
 from nectary.client import Client
-from nectary.errors import Unstartable
 
 app = output.group("List agents, stragglers, projects, tokens or environments.")
 
-Url = Annotated[str, typer.Option(envvar="NECTARY_URL", help="The server's address.")]
-Token = Annotated[
-    str | None,
-    typer.Option(envvar="NECTARY_TOKEN", help="A project token or bearer token; else that of --data-dir.", show_default=False),
-]
-Project = Annotated[str | None, typer.Option(envvar="NECTARY_PROJECT", help="Id of the project to look in.")]
-DataDir = Annotated[Path, typer.Option(envvar="NECTARY_DATA_DIR", help="Where a server on this machine keeps its data.")]
-Shown = Annotated[Format, typer.Option("--output", "-o", help="How to show it.")]
-
-URL, DATA_DIR = "http://127.0.0.1:5000", Path("nectary-data")
-
-
-def token_given(given: str | None, data_dir: Path) -> str:
-    """The token given, or the one that a server on this machine left for us at its start."""
-    try:
-        token = given or (data_dir / "token").read_text().strip()
-    except OSError:
-        token = ""
-    if not token:
-        raise Unstartable("No token: set NECTARY_TOKEN or --token, or run where `nectary serve` keeps its data (--data-dir).")
-    return token
-
 
 def _show(things: Callable[[Client], Iterable[Any]], columns: list[Column], client: Client, shown: Format) -> None:
-    with client:
-        output.show(list(things(client)), columns, shown)
+    output.show(list(things(client)), columns, shown)
 
 
 @app.command()
+@connected
 def agents(
+    client: Client,
     search: Annotated[str, typer.Option(help="Only those with this in their names.")] = "",
     fleet: Annotated[str, typer.Option(help="Only those of this fleet, by its name or id.")] = "",
     version: Annotated[str, typer.Option(help="Only this Fluent Bit: 5.1.1, or 5.1.")] = "",
     status: Annotated[str, typer.Option(help="healthy or unhealthy.")] = "",
     tags: Annotated[str, typer.Option(help="Tags joined by ` AND `; all must be there.")] = "",
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
     shown: Shown = Format.TABLE,
 ) -> None:
     """Agents, newest first."""
@@ -71,16 +45,14 @@ def agents(
         of = {"fleet_id": client.fleet(fleet).id} if fleet else {}
         return client.agents(**of, **{name: value for name, value in asked.items() if value})
 
-    _show(wanted, columns, Client(url, token_given(token, data_dir), project=project), shown)
+    _show(wanted, columns, client, shown)
 
 
 @app.command()
+@connected
 def stragglers(
+    client: Client,
     fleet: Annotated[str, typer.Option(help="The fleet's name or id.")],
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
     shown: Shown = Format.TABLE,
 ) -> None:
     """A fleet's agents that do not run what they should, and how far each has come."""
@@ -95,7 +67,6 @@ def stragglers(
         Column("HEARD OF", lambda s: output.age(s.seen_at)),
         Column("ID", lambda s: s.agent_id),
     ]
-    client = Client(url, token_given(token, data_dir), project=project)
     _show(lambda client: client.stragglers(client.fleet(fleet).id), columns, client, shown)
 
 
@@ -104,7 +75,8 @@ def _revision(number: int | None) -> str:
 
 
 @app.command()
-def projects(url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE) -> None:
+@connected
+def projects(client: Client, shown: Shown = Format.TABLE) -> None:
     """Projects: yours, or the one a project token is for."""
     columns = [
         Column("NAME", lambda p: p.name),
@@ -113,12 +85,14 @@ def projects(url: Url = URL, token: Token = None, data_dir: DataDir = DATA_DIR, 
         Column("AGE", lambda p: output.age(p.created_at)),
         Column("ID", lambda p: p.id),
     ]
-    _show(Client.projects, columns, Client(url, token_given(token, data_dir)), shown)
+    _show(Client.projects, columns, client, shown)
 
 
 @app.command()
+@connected
 def tokens(
-    url: Url = URL, token: Token = None, project: Project = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE
+    client: Client,
+    shown: Shown = Format.TABLE,
 ) -> None:
     """Project tokens: all for a person, itself for a token. The text is in json and yaml only."""
     columns = [
@@ -127,12 +101,14 @@ def tokens(
         Column("AGE", lambda t: output.age(t.created_at)),
         Column("ID", lambda t: t.id),
     ]
-    _show(Client.tokens, columns, Client(url, token_given(token, data_dir), project=project), shown)
+    _show(Client.tokens, columns, client, shown)
 
 
 @app.command()
+@connected
 def environments(
-    url: Url = URL, token: Token = None, project: Project = None, data_dir: DataDir = DATA_DIR, shown: Shown = Format.TABLE
+    client: Client,
+    shown: Shown = Format.TABLE,
 ) -> None:
     """Environments, newest first."""
     columns = [
@@ -140,4 +116,4 @@ def environments(
         Column("AGE", lambda e: output.age(e.created_at)),
         Column("ID", lambda e: e.id),
     ]
-    _show(Client.environments, columns, Client(url, token_given(token, data_dir), project=project), shown)
+    _show(Client.environments, columns, client, shown)

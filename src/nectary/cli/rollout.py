@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from nectary.cli import files, output
-from nectary.cli.get import DATA_DIR, URL, DataDir, Project, Shown, Token, Url, token_given
-from nectary.cli.output import Column, Format
+from nectary.cli.connection import connected
+from nectary.cli.output import Column, Format, Shown
 from nectary.client import Client
 from nectary.client.things import Rollout
 
@@ -27,7 +27,9 @@ COLUMNS = [
 
 
 @app.command()
+@connected
 def start(
+    client: Client,
     fleet: Fleet,
     config: Annotated[
         str | None, typer.Option("--config", "-f", help="File with the config; without: the fleet's draft.")
@@ -38,10 +40,6 @@ def start(
     most_applying: Annotated[int | None, typer.Option(help="At most so many agents load it at once.", min=1)] = None,
     pause_on_failure: Annotated[bool, typer.Option(help="When agents fail, only pause; without: take it back.")] = False,
     message: Annotated[str, typer.Option("--message", "-m", help="What the change is for; kept with its revision.")] = "",
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """Publish a config or the fleet's draft, and roll it out in stages."""
     plan: dict[str, Any] = {"canaries": canary or []}
@@ -52,10 +50,9 @@ def start(
     if config is not None:
         given = files.given(config, format)
         body |= {"rawConfig": given.data.decode(errors="replace"), "configFormat": given.format.value}
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        found = client.fleet(fleet)
-        client.publish(found.id, body, draft=config is None)
-        newest = next(client.rollouts(found.id, most=1), None)
+    found = client.fleet(fleet)
+    client.publish(found.id, body, draft=config is None)
+    newest = next(client.rollouts(found.id, most=1), None)
     if newest is None or newest.to_revision <= found.revision:
         output.stop("that is what the fleet's agents have; there is nothing to roll out", 1)
     typer.echo(f"revision {newest.to_revision} is being rolled out: {newest.stages}")
@@ -63,44 +60,37 @@ def start(
 
 
 @app.command("list")
+@connected
 def list_rollouts(
+    client: Client,
     fleet: Fleet,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
     shown: Shown = Format.TABLE,
 ) -> None:
     """The fleet's rollouts, newest first."""
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        output.show(list(client.rollouts(client.fleet(fleet).id)), COLUMNS, shown)
+    output.show(list(client.rollouts(client.fleet(fleet).id)), COLUMNS, shown)
 
 
 @app.command()
+@connected
 def show(
+    client: Client,
     fleet: Fleet,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
     shown: Shown = Format.TABLE,
 ) -> None:
     """The fleet's newest rollout, how its agents are doing, and what happened to it."""
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        rollout = client.rollout(newest(client, fleet).id)
-        output.show([rollout], COLUMNS, shown)
-        if shown is not Format.TABLE:
-            return
-        for line in described(rollout):
-            typer.echo(output.plain(line))
-        for event in reversed(list(client.rollout_events(rollout.id))):
-            line = f"{event.created_at:%Y-%m-%d %H:%M:%S}  stage {event.stage + 1}  {event.kind}: {event.reason}"
-            typer.echo(output.plain(line))
+    rollout = client.rollout(newest(client, fleet).id)
+    output.show([rollout], COLUMNS, shown)
+    if shown is not Format.TABLE:
+        return
+    for line in described(rollout):
+        typer.echo(output.plain(line))
+    for event in reversed(list(client.rollout_events(rollout.id))):
+        line = f"{event.created_at:%Y-%m-%d %H:%M:%S}  stage {event.stage + 1}  {event.kind}: {event.reason}"
+        typer.echo(output.plain(line))
 
 
-def _move(verb: str, fleet: str, reason: str, client: Client) -> None:
-    with client:
-        moved = client.move_rollout(newest(client, fleet).id, verb, reason)
+def _move(client: Client, verb: str, fleet: str, reason: str) -> None:
+    moved = client.move_rollout(newest(client, fleet).id, verb, reason)
     typer.echo(output.plain(f"revision {moved.to_revision}: {moved.state}, stage {moved.stage + 1}; {moved.reason}"))
 
 
@@ -123,65 +113,55 @@ def described(rollout: Rollout) -> list[str]:
 
 
 @app.command()
+@connected
 def pause(
+    client: Client,
     fleet: Fleet,
     reason: Reason = "",
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """Reach nobody else for now."""
-    _move("pause", fleet, reason, Client(url, token_given(token, data_dir), project=project))
+    _move(client, "pause", fleet, reason)
 
 
 @app.command()
+@connected
 def resume(
+    client: Client,
     fleet: Fleet,
     reason: Reason = "",
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """Go on where it was paused."""
-    _move("resume", fleet, reason, Client(url, token_given(token, data_dir), project=project))
+    _move(client, "resume", fleet, reason)
 
 
 @app.command()
+@connected
 def advance(
+    client: Client,
     fleet: Fleet,
     reason: Reason = "",
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """On to the next stage now."""
-    _move("advance", fleet, reason, Client(url, token_given(token, data_dir), project=project))
+    _move(client, "advance", fleet, reason)
 
 
 @app.command()
+@connected
 def cancel(
+    client: Client,
     fleet: Fleet,
     reason: Reason = "",
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """End it where it stands: those who have the new revision keep it."""
-    _move("cancel", fleet, reason, Client(url, token_given(token, data_dir), project=project))
+    _move(client, "cancel", fleet, reason)
 
 
 @app.command()
+@connected
 def back(
+    client: Client,
     fleet: Fleet,
     reason: Reason = "",
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """End it, and give those who have the new revision the one before."""
-    _move("rollback", fleet, reason, Client(url, token_given(token, data_dir), project=project))
+    _move(client, "rollback", fleet, reason)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nectary.cli import output
-from nectary.cli.get import DATA_DIR, URL, DataDir, Project, Token, Url, token_given
+from nectary.cli.connection import connected
 from nectary.cli.rollout import Fleet, described, newest
 from nectary.client import Client
 
@@ -19,32 +19,29 @@ def nothing_of_its_own() -> None:
 
 
 @app.command()
+@connected
 def rollout(
+    client: Client,
     fleet: Fleet,
     interval: Annotated[float, typer.Option(help="Seconds between looks.", min=0.2)] = 2.0,
-    url: Url = URL,
-    token: Token = None,
-    project: Project = None,
-    data_dir: DataDir = DATA_DIR,
 ) -> None:
     """The fleet's newest rollout until it ends. Exit code 0: done; 1: rolled back, or cancelled."""
     told: set[str] = set()
     said: list[str] = []
-    with Client(url, token_given(token, data_dir), project=project) as client:
-        id = newest(client, fleet).id
-        while True:
-            now = client.rollout(id)
-            for event in reversed(list(client.rollout_events(id))):
-                if event.id not in told:
-                    told.add(event.id)
-                    line = f"{event.created_at:%H:%M:%S}  stage {event.stage + 1}  {event.kind}: {event.reason}"
-                    typer.echo(output.plain(line))
-            if (lines := described(now)) != said:
-                for line in lines:
-                    typer.echo(output.plain(f"          {line}"))
-                said = lines
-            if now.state not in ("running", "paused"):
-                break
-            time.sleep(interval)
+    id = newest(client, fleet).id
+    while True:
+        now = client.rollout(id)
+        for event in reversed(list(client.rollout_events(id))):
+            if event.id not in told:
+                told.add(event.id)
+                line = f"{event.created_at:%H:%M:%S}  stage {event.stage + 1}  {event.kind}: {event.reason}"
+                typer.echo(output.plain(line))
+        if (lines := described(now)) != said:
+            for line in lines:
+                typer.echo(output.plain(f"          {line}"))
+            said = lines
+        if now.state not in ("running", "paused"):
+            break
+        time.sleep(interval)
     if now.state != "done":
         raise typer.Exit(1)
