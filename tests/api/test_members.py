@@ -92,7 +92,7 @@ async def test_a_member_cannot_be_invited_again_and_a_token_invites_nobody(world
     body = {"email": "ada@example.com", "permissions": [], "redirectURI": HERE}
     path = f"/v1/projects/{world.project_id}/invite"
     await world.admin.refused("POST", path, 409, "member already exists", json=body)
-    await world.machine.refused("POST", path, 403, "permission denied", json=body | {"email": "x@example.com"})
+    await world.machine.refused("POST", path, 401, "unauthenticated", json=body | {"email": "x@example.com"})
 
 
 async def test_members_manage_themselves_and_creators_everybody(world: World) -> None:

@@ -21,9 +21,8 @@ _COLUMNS = (Kind.USER, Kind.PROJECT_TOKEN, Kind.AGENT, Kind.CORE_INSTANCE)
 # What somebody new does, or does for the last time: a person of its own is asked to.
 _PERSONAL = {"signIn", "signUp", "signOut", "acceptInvitation"}
 
-# What is refused for another reason than the credential, which was taken: there is none yet, or only people do it.
+# What is refused for another reason than the credential, which was taken: there is none yet.
 _OTHERWISE = {
-    "createInvitation": '{"error":"permission denied","detail":"an invitation comes from a person; sign in"',
     "agentFleetStatus": '{"error":"fleet not found","detail":"the agent is in no fleet"',
     "fleetDraft": '{"error":"fleet draft not found","detail":"nothing is being prepared',
 }

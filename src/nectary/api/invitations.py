@@ -11,7 +11,7 @@ from nectary import log, mail
 from nectary.caller import Caller
 from nectary.db import tables
 from nectary.edge import context
-from nectary.edge.callers import Route, SignedInPerson, may
+from nectary.edge.callers import PEOPLE, Route, SignedInPerson, may
 from nectary.edge.ids import InvitationID
 from nectary.edge.paging import AskedFor
 from nectary.edge.transaction import ReadTx, WriteTx
@@ -31,7 +31,7 @@ _log = log.logger("nectary.invitations")
 )
 async def create_invitation(
     new: NewInvitation,
-    caller: Annotated[Caller, may("create:*", tables.projects)],
+    caller: Annotated[Caller, may("create:*", tables.projects, by=PEOPLE)],
     tx: WriteTx,
     request: Request,
     after: BackgroundTasks,
