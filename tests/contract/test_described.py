@@ -1,6 +1,7 @@
 """Our own OpenAPI, held against the real server by a current schemathesis: whoever asks, answers are as it says.
 
-`make test` takes few examples of each operation; `make fuzz` a thousand, and every boundary the tool can think of.
+`make test` takes few examples of each operation; `make fuzz` a thousand, and every boundary the tool can think of. A tenth of
+them do for those who are turned away at the door, or meet the same code as a person.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from tests.harness.serving import Served
 from tests.walks.occasions import UNSERVED
 
 EXAMPLES = int(os.environ.get("DESCRIBED_EXAMPLES", "1"))
+FEW = max(EXAMPLES // 10, 1)
 MANY = EXAMPLES >= 100
 _LONGEST = 600 if not MANY else 24 * 3600
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(_LONGEST * 5)]
@@ -40,8 +42,8 @@ async def test_every_answer_is_as_described_whoever_asks(server: Served, ground:
     person = {HEADERS[Kind.USER]: ground.shown[Kind.USER]}
     token = {HEADERS[Kind.PROJECT_TOKEN]: ground.shown[Kind.PROJECT_TOKEN]}
     both = person | token
-    await _run(server, "nobody", {}, [])
-    await _run(server, "token", token, _given("exclude", ending))
+    await _run(server, "nobody", {}, [], examples=FEW)
+    await _run(server, "token", token, _given("exclude", ending), examples=FEW)
     succeeded = await _run(server, "person", person, _given("exclude", ending))
     succeeded |= await _run(server, "ending", both, _given("include", ending))
     served = [o for o in ground.operations if o.said and o.id not in UNSERVED]
@@ -75,11 +77,11 @@ def _given(what: str, names: list[str]) -> list[str]:
     return [word for name in names for word in (f"--{what}-operation-id", name)]
 
 
-async def _run(server: Served, name: str, headers: dict[str, str], more: list[str]) -> set[str]:
+async def _run(server: Served, name: str, headers: dict[str, str], more: list[str], *, examples: int = EXAMPLES) -> set[str]:
     """Run the tool as somebody; gives the operations that answered with success. Raises AssertionError with what it found."""
     told = server.folder / f"{name}.json"
     options: list[str] = [
-        *("--phases", _PHASES, "--max-examples", str(EXAMPLES), "--mode", "all", "--no-shrink", "--no-color"),
+        *("--phases", _PHASES, "--max-examples", str(examples), "--mode", "all", "--no-shrink", "--no-color"),
         *("--exclude-checks", ",".join(_NOT_CHECKED), "--continue-on-failure", "--suppress-health-check", "all"),
         *("--warnings", "off", "--report", "json", "--report-json-path", str(told), "--request-timeout", "60"),
         *(word for key, value in headers.items() for word in ("--header", f"{key}: {value}")),
