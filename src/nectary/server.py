@@ -67,7 +67,7 @@ def make_app(context: Context) -> FastAPI:
     app.router.routes[0:0] = agent_api.ROUTES  # agents first: they ask most often
     for router in api.ROUTES:
         app.include_router(router)
-    refusals.install(app)
+    refusals.install(app, [*agent_api.ROUTES, *(route for router in api.ROUTES for route in router.routes)])
     openapi.install(app, api.ROUTES, OPERATIONS)
     app.add_middleware(
         CORSMiddleware,

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -259,6 +260,8 @@ async def test_what_is_not_served_says_so_in_the_published_form(walk: Walk) -> N
         answer = await walk.ground.world.http().request("BREW", asked.path)
         assert answer.status_code == 405, f"{operation}: {answer.status_code}"
         assert _is_published(answer), answer.text
+        served = {o.method for o in walk.ground.operations if re.fullmatch(re.sub(r"{\w+}", "[^/]+", o.path), asked.path)}
+        assert {*answer.headers["Allow"].split(", ")} - {"HEAD"} == served - {"HEAD"}, f"{operation}: {answer.headers['Allow']}"
     for path in NOWHERE:
         answer = await walk.ground.client(*walk.ground.shown).get(path)
         walk.asked += 1

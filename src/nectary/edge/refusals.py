@@ -1,7 +1,7 @@
 """Refusals, rendered: every failure leaves as the published error body."""
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from nectary import log
 from nectary.db import statements
@@ -22,7 +22,9 @@ from nectary.shape import Says, wire_name
 _log = log.logger("nectary")
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
+    """`routes`: all there are, since the application itself keeps those of its routers to itself."""
+    app.state.routes = [route for route in routes if isinstance(route, Route)]
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
@@ -49,7 +51,7 @@ async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         refused = response(MethodNotAllowed("method not allowed", f"{request.method} is not served here"))
-        refused.headers.update({**(error.headers or {}), "Allow": ", ".join(_methods_at(request))})
+        refused.headers["Allow"] = ", ".join(_methods_at(request))
         return refused
     if error.status_code == 404:
         return response(NotFound("not found", "there is nothing at this address"))
@@ -58,8 +60,7 @@ async def _framework(request: Request, error: Exception) -> Response:
 
 def _methods_at(request: Request) -> list[str]:
     """What is served at this address: the framework tells only of the first of its routes."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    here = [route for route in routes if route.path_regex.match(request.scope["path"])]
+    here = [route for route in request.app.state.routes if route.path_regex.match(request.scope["path"])]
     return sorted({method for route in here for method in route.methods or ()})
 
 
