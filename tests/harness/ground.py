@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from httpx import Response
-from sqlalchemy import ColumnElement, Table, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, Table, Uuid, bindparam, func, literal, select, union_all
 
 from nectary import clock
 from nectary.caller import PERMISSIONS, Kind
@@ -47,7 +47,7 @@ class Ground:
     """The project, who may do everything in it, and what credentials they show."""
 
     world: World
-    operations: list[Operation]
+    operations: tuple[Operation, ...]
     project_id: str = ""
     shown: dict[Kind, str] = field(default_factory=dict)  # kind -> the value of its header
     refusals: dict[str, str] = field(default_factory=dict)  # operation -> what it last said, for those that look into it
@@ -147,12 +147,8 @@ class Ground:
 
     async def _kinds_of_things(self) -> frozenset[str]:
         """The tables that hold something of the project beyond what a new project has."""
-        owned = [table for table in tables.metadata.tables.values() if "project_id" in table.c]
-        id = UUID(self.project_id)
-        counted = [select(literal(table.name).label("name"), func.count().label("many")).select_from(table) for table in owned]
-        here = [query.where(table.c.project_id == id) for query, table in zip(counted, owned, strict=True)]
         async with self.world.context.database.read() as tx:
-            rows = (await tx.execute(union_all(*here))).all()
+            rows = (await tx.execute(_COUNTS, {"project": UUID(self.project_id)})).all()
         return frozenset(row.name for row in rows if row.many > _LEAST.get(row.name, 0))
 
     async def _there(self, table: Table, id: str) -> bool:
@@ -229,28 +225,13 @@ class Ground:
                 given[name] = known(name) or bodies.example(schema, operation.schemas, known, name=name)
         return {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
 
-    def _first(self, table: Table) -> list[ColumnElement[bool]]:
-        """What comes before newer rows: the agent and the things of the core instance whose tokens are shown, and what is
-        neither the system's own nor what a processing rule was turned into."""
-        made_by_itself = [table.c[name] for name in ("internal", "processing_rule_id") if name in table.c]
-        others: list[ColumnElement[bool]] = [column.isnot(None) for column in made_by_itself]
-        column = table.c.id if table is tables.core_instances else table.c.get("core_instance_id")
-        if column is not None and self.core_instance_id:
-            others.insert(0, column != UUID(self.core_instance_id))
-        if table is tables.agents and self.agent_id:
-            others.append(table.c.id != UUID(self.agent_id))
-        return others
-
     async def known(self) -> bodies.Known:
         """The newest row of every table, by the table's name or by a name such as `agentID`."""
-        newest: dict[str, str] = {"projects": self.project_id}
+        here = {"project": self.project_id, "core_instance": self.core_instance_id, "agent": self.agent_id}
+        given = {name: UUID(id) if id else None for name, id in here.items()}
         async with self.world.context.database.read() as tx:
-            for table in tables.metadata.tables.values():
-                if "project_id" in table.c and "id" in table.c and "created_at" in table.c:
-                    query = select(table.c.id).where(table.c.project_id == UUID(self.project_id))
-                    row = (await tx.execute(query.order_by(*self._first(table), table.c.created_at.desc()).limit(1))).first()
-                    if row is not None:
-                        newest[table.name] = str(row.id)
+            rows = (await tx.execute(_NEWEST, given)).all()
+        newest: dict[str, str] = {"projects": self.project_id} | {row.name: str(row.id) for row in rows}
 
         def find(name: str) -> str | None:
             if name in newest:
@@ -283,6 +264,32 @@ class Ground:
         """A person and a token that may do everything but this."""
         rest = [other for other in PERMISSIONS if other != permission]
         return {Kind.USER: await self.member(rest), Kind.PROJECT_TOKEN: await self.token(rest)}
+
+
+def _newest(table: Table) -> Select[Any]:
+    """The newest row of a project; after the agent and what belongs to the core instance whose tokens are shown come what is
+    the system's own and what a processing rule was turned into."""
+    others: list[ColumnElement[bool]] = []
+    column = table.c.id if table is tables.core_instances else table.c.get("core_instance_id")
+    if column is not None:
+        others.append(column.is_distinct_from(_CORE_INSTANCE))
+    others += [table.c[name].isnot(None) for name in ("internal", "processing_rule_id") if name in table.c]
+    if table is tables.agents:
+        others.append(table.c.id.is_distinct_from(_AGENT))
+    query = select(literal(table.name).label("name"), table.c.id).where(table.c.project_id == _PROJECT)
+    return select(query.order_by(*others, table.c.created_at.desc()).limit(1).subquery())
+
+
+_PROJECT, _CORE_INSTANCE, _AGENT = (bindparam(name, type_=Uuid()) for name in ("project", "core_instance", "agent"))
+# One question for all tables each: walks ask it before each of thousands of requests.
+_OWNED = [table for table in tables.metadata.tables.values() if "project_id" in table.c]
+_NEWEST = union_all(*(_newest(table) for table in _OWNED if {"id", "created_at"} <= {*table.c.keys()}))
+_COUNTS = union_all(
+    *(
+        select(literal(table.name).label("name"), func.count().label("many")).where(table.c.project_id == _PROJECT)
+        for table in _OWNED
+    )
+)
 
 
 def _agent_ask(operation: Operation) -> agent_asks.AgentAsk:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -106,7 +107,8 @@ def _described() -> dict[str, Any]:
             route.include_in_schema = False
 
 
-def operations() -> list[Operation]:
+@cache
+def operations() -> tuple[Operation, ...]:
     """All of them; each method of a route is one. HEAD answers as GET does and is left out."""
     document = _described()
     schemas = document["components"]["schemas"]
@@ -121,7 +123,7 @@ def operations() -> list[Operation]:
         found += [
             Operation(plain.name, method, plain.path, None, {}, {}) for method in sorted((plain.methods or set()) - {"HEAD"})
         ]
-    return found
+    return tuple(found)
 
 
 def table_named(word: str) -> Table | None:
