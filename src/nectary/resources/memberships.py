@@ -15,6 +15,7 @@ from nectary.resources.users import User
 from nectary.shape import Page, Patch, Shape, Time
 
 memberships, users = tables.memberships, tables.users
+_mine = memberships.alias("mine")  # the thing somebody asks for may be another membership
 
 CREATOR, ADMIN = "creator", "admin"
 
@@ -46,9 +47,8 @@ async def create(tx: WriteTx, project_id: UUID, user_id: UUID, *, roles: list[st
 async def caller_in(tx: ReadTx, person: Person, of: Table, id: UUID) -> Caller | None:
     """The person as a member of the project that thing `id` of table `of` belongs to; None when they are not."""
     project = of.c.id if of is tables.projects else of.c.project_id
-    mine = memberships.alias("mine")  # the thing may be another membership
-    query = select(mine).join(of, project == mine.c.project_id)
-    row = (await tx.execute(query.where(of.c.id == id, mine.c.user_id == person.id))).one_or_none()
+    query = select(_mine).join(of, project == _mine.c.project_id)
+    row = (await tx.execute(query.where(of.c.id == id, _mine.c.user_id == person.id))).one_or_none()
     if row is None:
         return None
     return Caller(
