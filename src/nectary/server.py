@@ -83,7 +83,7 @@ def make_asgi(app: FastAPI, context: Context) -> ASGIApp:
     """What is served: the application, with a short cut to the two paths that agents take most."""
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+        path = scope["path"] = _with_places(scope["path"])
         if scope["method"] == "POST" and path.startswith("/v1/agents/") and path.endswith("/metrics") and path.count("/") == 4:
             scope["app"], scope["route"] = app, METRICS_ROUTE
             await METRICS_ROUTE.app(scope, receive, send)
@@ -94,6 +94,14 @@ def make_asgi(app: FastAPI, context: Context) -> ASGIApp:
             await app(scope, receive, send)
 
     return Around(front, measures=context.measures, body_limit=context.settings.body_limit)
+
+
+def _with_places(path: str) -> str:
+    """A blank where a name is missing: `/v1/projects//agents`, which the CLI asks for without a token, is the address of some
+    project's agents, and must be refused as that (401, or 422), not as an address that is not served."""
+    if "//" not in path and (path[-1:] != "/" or path == "/"):
+        return path
+    return "/" + "/".join(part or " " for part in path[1:].split("/"))
 
 
 def serve(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 # The contract keeps these words in capitals inside a name: projectID, avatarURL, checksOK, privateRSAKey.
 _CAPITALS = {"id": "ID", "ids": "IDs", "ok": "OK", "url": "URL", "uri": "URI", "rsa": "RSA", "cpu": "CPU"}
@@ -17,6 +17,9 @@ def wire_name(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(_CAPITALS.get(word, word.capitalize()) for word in rest)
 
+
+# Clients say "" for "whatever is usual" or "as it is" (Go's zero values).
+UNSAID = BeforeValidator(lambda value: None if value == "" else value)
 
 Time = datetime  # always in UTC; written as RFC 3339 with up to microseconds
 

@@ -67,6 +67,23 @@ async def test_a_name_a_person_gave_outlives_restarts_until_the_host_is_renamed(
     ] == "my-host.local"
 
 
+async def test_an_agent_may_say_only_what_changed(world: World) -> None:
+    """As the Go client does, with null for the rest."""
+    agent = await world.machine.ask("POST", "/v1/agents", 201, json=captured("register"))
+    one = f"/v1/agents/{agent['id']}"
+    before = await world.machine.ask("GET", one, 200)
+    change = {"name": None, "version": "5.2.0", "rawConfig": "[INPUT]\n    name dummy\n", "flags": ["FLB_HAVE_PARSER"]}
+    await world.agent(agent["token"]).ask("PATCH", one, 204, json=change)
+    after = await world.machine.ask("GET", one, 200)
+    changed = {key for key in after if after[key] != before[key]}
+    assert changed == {"version", "rawConfig", "flags", "updatedAt"}
+    assert [after[key] for key in ("version", "rawConfig", "flags")] == [
+        change[key] for key in ("version", "rawConfig", "flags")
+    ]
+    await world.agent(agent["token"]).refused("PATCH", one, 422, "invalid agent version", json={"version": "newest"})
+    assert await world.machine.ask("GET", one, 200) == after
+
+
 async def test_an_agent_deleted_meanwhile_comes_back_under_its_old_id(world: World) -> None:
     agent = await world.machine.ask("POST", "/v1/agents", 201, json=captured("register"))
     mine = world.agent(agent["token"])

@@ -57,7 +57,7 @@ async def test_a_host_is_enrolled_once_and_again_when_its_token_is_gone(world: W
     assert refused["detail"].startswith("web-1;")
     assert await world.rows() == before
     await world.admin.ask("DELETE", f"/v1/project_tokens/{one['id']}", 204)
-    await world.token_of(one["token"]).refused("GET", f"{fleet}/config", 401, "invalid token")
+    await world.token_of(one["token"]).refused("GET", f"{fleet}/config", 410, "token gone")
     [again] = await enroll(world, fleet, hosts=["web-1"])
     assert again["token"] != one["token"]
 

@@ -26,7 +26,8 @@ async def section(world: World, kind: str = "input", properties: list[dict[str, 
 
 async def test_a_core_instance_finds_runs_and_reports_a_check(world: World, ci: dict[str, Any]) -> None:
     path = f"/v1/core_instances/{ci['id']}/ingest_checks"
-    made = await world.machine.ask("POST", path, 201, json={"configSectionID": await section(world), "collectLogs": True})
+    body = {"configSectionID": await section(world), "collectLogs": True, "status": "", "retries": 0, "logs": None}
+    made = await world.machine.ask("POST", path, 201, json=body)
     assert made.keys() == {"id", "createdAt"}
     itself = world.http(**{"X-Aggregator-Token": ci["token"]})
     [check] = await itself.ask("GET", path, 200)

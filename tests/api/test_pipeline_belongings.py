@@ -122,7 +122,7 @@ async def test_what_an_attached_section_names_stays_and_so_in_a_config_nobody_ca
 
 async def test_a_check_is_added_reported_and_deleted(world: World, ci: dict[str, Any], made: dict[str, Any]) -> None:
     path = f"/v1/pipelines/{made['id']}/checks"
-    body = {"protocol": "udp", "host": "10.1.2.3", "port": 514, "retries": 5}
+    body = {"protocol": "udp", "host": "10.1.2.3", "port": 514, "retries": 5, "status": ""}
     added = await world.machine.ask("POST", path, 201, json=body)
     one = f"/v1/pipeline_checks/{added['id']}"
     itself = world.http(**{"X-Aggregator-Token": ci["token"]})

@@ -228,7 +228,7 @@ async def test_statuses_make_a_history_with_events_and_configurations(world: Wor
 async def test_ports_are_opened_changed_and_closed_by_hand(world: World) -> None:
     made = await pipeline(world, (await core_instance(world))["id"], portKind="ClusterIP")
     path = f"/v1/aggregator_pipelines/{made['id']}/ports"
-    body = {"protocol": "udp", "frontendPort": 514, "backendPort": 5140, "endpoint": ""}
+    body = {"protocol": "udp", "frontendPort": 514, "backendPort": 5140, "endpoint": "", "kind": ""}
     opened = await world.machine.ask("POST", path, 201, json=body)
     assert set(opened) == {"id", "kind", "pluginID", "pluginName", "pluginAlias", "createdAt"}
     assert (opened["kind"], opened["pluginID"]) == ("ClusterIP", None)

@@ -346,12 +346,13 @@ async def test_deleting_takes_all_that_a_pipeline_holds(world: World) -> None:
 
 async def test_a_quota_counts_pipelines_but_not_internal_ones(world: World) -> None:
     settings = world.context.settings
-    settings.quota_pipelines = 1
+    settings.quota_pipelines = settings.quota_pipeline_files = 1  # each pipeline has a file, `parsers`
     ci = await core_instance(world, addHealthCheckPipeline=True, clusterLogging=True)
     await pipeline(world, ci["id"])
     path = f"/v1/aggregators/{ci['id']}/pipelines"
     said = await world.machine.refused("POST", path, 403, "pipelines quota exceeded", json={"rawConfig": CLASSIC})
     assert (said["quotaLimit"], said["quotaRemaining"]) == (1, 0)
+    await core_instance(world, addHealthCheckPipeline=True)
 
 
 async def test_strangers_find_no_pipelines(world: World) -> None:

@@ -75,8 +75,12 @@ async def test_rows_are_sorted_by_name_with_the_exact_match_first(world: World) 
     path = f"/v1/projects/{world.project_id}/fleets"
     for name in ("web-2", "web", "a-web", "other"):
         await world.machine.ask("POST", path, 201, json={"name": name, "rawConfig": CONFIG})
-    found = await world.machine.ask("GET", f"/v1/search?project_id={world.project_id}&resource=fleet&term=web", 200)
+    asked = f"search?project_id={world.project_id}&resource=fleet&term="
+    found = await world.machine.ask("GET", f"/v2/{asked}web", 200)
     assert [row["name"] for row in found] == ["web", "a-web", "web-2"]
+    # Version 1 is the CLI's, which calls two rows ambiguous.
+    assert [row["name"] for row in await world.machine.ask("GET", f"/v1/{asked}web", 200)] == ["web"]
+    assert [row["name"] for row in await world.machine.ask("GET", f"/v1/{asked}eb", 200)] == ["a-web", "web", "web-2"]
 
 
 async def test_an_agent_finds_its_fleet_as_fluent_bit_asks(world: World) -> None:

@@ -31,7 +31,10 @@ async def test_tokens_are_made_read_renamed_and_deleted(world: World) -> None:
     assert [t["name"] for t in await world.admin.ask("GET", path, 200)] == ["ci-2", "default"]
     assert [t["name"] for t in await world.admin.ask("GET", f"{path}?name=ci-2", 200)] == ["ci-2"]
     await world.machine.ask("DELETE", f"/v1/project_tokens/{made['id']}", 204)
-    await ci.refused("GET", f"/v1/projects/{world.project_id}", 401, "invalid token")
+    await ci.refused("GET", f"/v1/projects/{world.project_id}", 410, "token gone")
+    payload, _, signature = made["token"].partition(".")
+    forged = world.token_of(f"{payload}.{signature[::-1]}")
+    await forged.refused("GET", f"/v1/projects/{world.project_id}", 401, "invalid token")
     await world.machine.refused("GET", f"/v1/project_tokens/{made['id']}", 404, "token not found")
 
 

@@ -28,6 +28,7 @@ EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "5"))
 STRICT_EXAMPLES = int(os.environ.get("CONTRACT_STRICT_EXAMPLES", "5"))
 # The strict run in so many parts, each with a server and a project of its own.
 PARTS = int(os.environ.get("CONTRACT_PARTS", "1"))
+_LEFT_OUT = "awsCustomerRedirect"  # by the vendor, too; to us it is 501, which is a fault to the tool
 _DIFFERENCES = Path(__file__).parents[2] / "contract" / "differences.toml"
 
 
@@ -52,20 +53,21 @@ def tool() -> Path:
 
 
 def test_the_vendors_contract_test_passes(shared: Path, tool: Path, server: Served) -> None:
-    """The command of the original's build, over the operations that exist."""
-    # 501 is what the marketplace's operations are to answer (contract/differences.toml), and any 5xx is a fault to the tool.
-    names = sorted(set(vendor.served(shared / "contract", operations())) - UNSERVED)
+    """The command of the original's build, over every operation it was run over: all but one, which asks for no credential."""
+    names = {one["operationId"] for one in vendor.published(shared / "contract")} - {_LEFT_OUT}
+    assert len(names) == 182
+    assert names <= set(vendor.served(shared / "contract", operations()))
     options = [
         *("--checks", "all", "--exclude-checks", "status_code_conformance"),
         *("--header", f"X-Project-Token: {server.token}"),
         "--stateful=links",
-        *("--contrib-openapi-formats-uuid", "--contrib-openapi-fill-missing-examples", "--workers", "2"),
+        *("--exclude-operation-id", _LEFT_OUT),
+        *("--contrib-openapi-formats-uuid", "--contrib-openapi-fill-missing-examples", "--workers", "8"),
         *("--base-url", server.url, "--hypothesis-max-examples", str(EXAMPLES), "--hypothesis-database", "none"),
     ]
-    for name in names:
-        options += ["--include-operation-id", name]
     ran = vendor.run(server.folder, tool / "st", "run", shared / "contract" / "openapi.yml", *options)
     print(f"{len(names)} operations, {EXAMPLES} examples each\n{ran.stdout[-2000:]}")
+    assert "Collected API operations: 182" in ran.stdout, ran.stdout[:1000]
     assert ran.returncode == 0, f"{ran.stdout[-6000:]}\n{ran.stderr[-2000:]}\n{server.log()[-3000:]}"
 
 

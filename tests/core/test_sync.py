@@ -168,6 +168,18 @@ async def test_a_refused_token_is_said_and_stops_nothing(world: World, tmp_path:
         assert set(machine.running) == {made["id"]}
 
 
+async def test_a_deleted_token_is_said_to_be_gone(world: World, tmp_path: Path) -> None:
+    made = await world.admin.ask("POST", f"/v1/projects/{world.project_id}/tokens", 201, json={"name": "for a while"})
+    await world.admin.ask("DELETE", f"/v1/project_tokens/{made['id']}", 204)
+    async with running(world, tmp_path, token=made["token"]) as me:
+
+        async def troubled() -> bool:
+            return me.trouble.times > 0
+
+        await eventually(troubled)
+        assert me.trouble.text.endswith("token gone: it was deleted; give it a token that is good")
+
+
 async def test_a_secret_that_cannot_be_opened_fails_its_pipeline_alone_with_words(world: World, tmp_path: Path) -> None:
     machine = Machine()
     async with opened(world, tmp_path, machine) as me:

@@ -52,6 +52,13 @@ async def core_instance_gone(scene: Scene) -> Response:
     return await core.post(f"/v1/aggregators/{made['id']}/ping")
 
 
+async def token_gone(scene: Scene) -> Response:
+    path = f"/v1/projects/{scene.names['project']}/tokens"
+    made = await scene.by["person"].ask("POST", path, 201, json={"name": "for a while"})
+    await scene.world.machine.ask("DELETE", f"/v1/project_tokens/{made['id']}", 204)
+    return await scene.world.token_of(made["token"]).get(f"/v1/projects/{scene.names['project']}")
+
+
 async def fifty_one_sections(scene: Scene) -> Response:
     path = f"/v1/pipelines/{scene.names['pipeline']}/config_section_set"
     return await scene.world.machine.patch(path, json=[str(uuid4()) for _ in range(51)])
@@ -80,6 +87,7 @@ STORIES: dict[str, Story] = {
         email_taken,
         agent_gone,
         core_instance_gone,
+        token_gone,
         fifty_one_sections,
         metrics_come_too_fast,
         too_many_sign_ins,

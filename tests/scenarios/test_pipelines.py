@@ -152,6 +152,15 @@ async def test_a_renamed_pipeline_is_found_by_its_new_name_only(script: Script) 
         await script.find("pipeline", "p1")
 
 
+async def test_a_name_that_others_begin_with_is_not_ambiguous(script: Script) -> None:
+    made = await _p1(script)
+    other = await script.create_pipeline("ci", name="p10")
+    assert await script.find("pipeline", "p1") == made["id"]
+    assert await script.find("pipeline", "p10") == other["id"]
+    with pytest.raises(LookupError, match='ambiguous pipeline name "p"'):
+        await script.find("pipeline", "p")
+
+
 async def test_a_pipeline_is_shown_with_what_belongs_to_it(script: Script) -> None:
     """Scenario 47: four requests at once."""
     await script.create_pipeline("ci", name="p9", secrets=[{"key": "A", "value": "MQ=="}])

@@ -87,7 +87,7 @@ async def test_an_invitation_by_a_token_is_refused_in_a_sentence(script: Script)
     """Scenario 19: the program goes on after the sentence; invitations come from people."""
     invitation = {"email": "a@b.example.com", "redirectURI": "http://127.0.0.1:5000/", "permissions": ["read:*"]}
     path = f"/v1/projects/{script.project}/invite"
-    assert await script.refused("POST", path, 403, invitation) == "permission denied"
+    assert await script.refused("POST", path, 401, invitation) == "unauthenticated"
     answer = await script.world.admin.post(path, json=invitation)
     assert answer.is_success
 

@@ -84,8 +84,29 @@ async def walk(ground: Ground) -> AsyncIterator[Walk]:
     assert made.asked
 
 
+async def test_an_empty_id_is_401_to_a_stranger_and_422_to_others(walk: Walk) -> None:
+    """`/v1/projects//agents` is what the CLI asks for without a token."""
+    asked = 0
+    for operation in walk.ground.operations:
+        if operation.guard is None or operation.open_to_all:
+            continue
+        known = await walk.ground.known()
+        places = walk.ground.places(operation, known)
+        for parameter in places:
+            path = operation.path
+            for name, value in places.items():
+                path = path.replace(f"{{{name}}}", "" if name == parameter else value)
+            params = walk.ground.query(operation, known)
+            body = {"json": bodies.whole(operation, known)} if operation.body is not None else {}
+            stranger = await walk.ground.world.http().request(operation.method, path, params=params, **body)
+            assert stranger.status_code == 401, f"{operation.method} {path}: {stranger.status_code} {stranger.text}"
+            assert _is_published(stranger), stranger.text
+            await walk.ask(operation, path, path, (422,), params=params, **body)
+            asked += 1
+    assert asked > 150
+
+
 async def test_ids_that_are_none(walk: Walk) -> None:
-    """Two slashes in a path are another address, so an empty id is a 404."""
     before = await walk.ground.world.rows()
     for operation in walk.ground.operations:
         known = await walk.ground.known()

@@ -61,7 +61,7 @@ def _posting(operation_id: str, what: str, *parameters: dict[str, Any]) -> dict[
         "requestBody": _CMETRICS,
         "responses": {
             "201": {"description": "Created.", "content": {"application/json": {"schema": _INSERTED}}},
-            **_refusals(401, 403, 413, 422),
+            **_refusals(401, 403, 410, 413, 422),
         },
     }
 
@@ -79,7 +79,7 @@ OPERATIONS: Described = {
             "requestBody": {"required": True, "content": {"application/json": {"schema": _registration()}}},
             "responses": {
                 "201": {"description": "Created.", "content": {"application/json": {"schema": _REGISTERED}}},
-                **_refusals(400, 401, 403, 413, 422),
+                **_refusals(400, 401, 403, 410, 413, 422),
             },
         }
     },
@@ -112,7 +112,7 @@ OPERATIONS: Described = {
             "requestBody": _TRACES,
             "responses": {
                 "201": {"description": "Created.", "content": {"application/json": {"schema": _INSERTED}}},
-                **_refusals(401, 403, 404, 413, 422),
+                **_refusals(401, 403, 404, 410, 413, 422),
             },
         }
     },

@@ -62,8 +62,9 @@ async def report_again(request: Request) -> Response:
     token = request.headers["x-agent-token"]
     here = context.of(request)
     async with here.database.read() as read:
-        await agents.require_own(read, token, request.path_params["agentID"])  # before its body says anything
-    report = await _report(request)
+        claimed, _, _ = await agents.require_own(read, token, request.path_params["agentID"])  # before its body says anything
+        known = await agents.reported(read, claimed)
+    report = await _report(request, known)
     async with here.database.write() as tx:
         address = addresses.source(request.scope, here.settings.trusted_proxies)
         caller = await agents.report_again(tx, token, request.path_params["agentID"], report, address=address)
@@ -79,9 +80,13 @@ async def _audit(tx: WriteTx, request: Request, caller: Caller, status: int) -> 
         await audit.record(tx, request)
 
 
-async def _report(request: Request) -> Report:
+async def _report(request: Request, known: dict[str, Any] | None = None) -> Report:
+    """What the body says. Where it says nothing, or null, what is `known` already counts: the Go client sends only changes."""
+    said = bodies.parse(await request.body() or b"{}")
+    if known and isinstance(said, dict):
+        said = known | {name: value for name, value in said.items() if value is not None}
     try:
-        body = msgspec.convert(bodies.parse(await request.body() or b"{}"), Registration)
+        body = msgspec.convert(said, Registration)
     except msgspec.ValidationError as error:
         # "Expected `str`, got `int` - at `$.name`", or "Object missing required field `machineID`"
         where = re.search(r"\$\.(\w+)|field `(\w+)`", str(error))

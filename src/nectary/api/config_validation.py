@@ -89,6 +89,12 @@ async def validate_config(agent_type: AgentType, sections: Sections, _: KnownRea
     return Validated.model_validate(published.config_validate(sections.model_dump()))
 
 
+@router.get("/v1/config_validate/{agentType}", operation_id="validateConfigByGet", deprecated=True)
+async def validate_config_by_get(agent_type: AgentType, sections: Sections, _: KnownReader) -> Validated:
+    """The same, asked as before February 2022: the sections are the body of a GET."""
+    return await validate_config(agent_type, sections, None)
+
+
 @router.post("/v1/config_validate_v2", operation_id="validateConfigV2", deprecated=True, tags=["config_validator_v2"])
 async def validate_config_v2(sections: Sections, _: KnownReader) -> ValidatedV2:
     """Check the sections of a Fluent Bit config, each by itself, and say which property is at fault."""

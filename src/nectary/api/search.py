@@ -47,9 +47,13 @@ async def search_v1(
     term: Term = "",
     exact: Exact = False,
 ) -> Sequence[FoundV1]:
-    """Things of a project by name or id. Fluent Bit finds its fleet here, and reads the first row."""
+    """Things of a project by name or id. Fluent Bit finds its fleet here, and reads the first row; the CLI calls two rows
+    ambiguous, so that what has exactly this name or id stands alone."""
     as_written = _written_by_an_agent(request)
-    found = await search.search(tx, caller, _known(resource), term if as_written is None else as_written, exact=exact)
+    kind, words = _known(resource), term if as_written is None else as_written
+    found = await search.search(tx, caller, kind, words, exact=True)
+    if not (found or exact):
+        found = await search.search(tx, caller, kind, words, exact=False)
     return [FoundV1(id=one.id, name=one.name, capital_id=one.id, capital_name=one.name) for one in found]
 
 

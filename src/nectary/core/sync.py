@@ -27,6 +27,7 @@ from nectary.core.server import Server
 from nectary.core.taps import Taps
 
 _FAULT = "RuntimeFault"
+_DENIED = (401, 403, 410)  # the token is wrong, may not, or was deleted
 _log = log.logger("nectary.core")
 
 
@@ -115,7 +116,7 @@ class CoreInstance:
         return min(self.pace.turn, self.pace.failing) if self._failing else self.pace.turn
 
     def _back_off(self, error: Exception) -> float:
-        if isinstance(error, Refused) and error.status in (401, 403):
+        if isinstance(error, Refused) and error.status in _DENIED:
             return self.pace.refused
         if isinstance(error, Unreachable) or (isinstance(error, Refused) and error.status >= 429):
             longest = min(self.pace.most_back_off, 2.0 ** min(self.trouble.times - 1, 6))
@@ -363,6 +364,6 @@ def _is_settled(known: Known, observed: Observed | None) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, Refused) and error.status in (401, 403):
+    if isinstance(error, Refused) and error.status in _DENIED:
         return f"the server refused this core instance's token: {error}; give it a token that is good"
     return str(error)

@@ -83,7 +83,7 @@ projects = Table(
     Column("name", Text, nullable=False),
     Column("v3_enabled", Boolean, nullable=False),
     Column("settings", Json, nullable=False),
-    Column("agent_key", LargeBinary(48), nullable=False),  # signs the tokens of its agents and core instances
+    Column("agent_key", LargeBinary(48), nullable=False),  # signs its agents' tokens, makes keys
     _at("created_at"),
     _at("updated_at"),
     Index(None, "created_at", "id"),

@@ -84,6 +84,10 @@ async def remembered(
     return caller
 
 
+def _needs(kinds: frozenset[Kind]) -> str:
+    return f"this takes the credential of: {', '.join(sorted(kinds))}"
+
+
 # -- Guards ---------------------------------------------------------------------------------------------------------------
 
 
@@ -116,7 +120,7 @@ class May:
         tokens = ((Kind.AGENT, asker.agent), (Kind.CORE_INSTANCE, asker.core_instance), (Kind.PROJECT_TOKEN, asker.token))
         known = next((caller for kind, caller in tokens if caller is not None and kind in self.kinds), None)
         if known is None:
-            raise Unauthenticated("unauthenticated", f"this needs a {' or '.join(sorted(self.kinds))}")
+            raise Unauthenticated("unauthenticated", _needs(self.kinds))
         if self.of is not None and (self._given(request) or self.at in request.path_params):
             id = self._id(request)
             if not self.absent and not await self._is_theirs(request, known, id):
@@ -160,7 +164,7 @@ class May:
             assert self.of is not None
             # The one thing with two names in the contract is refused by the one it was asked by.
             noun = "core instance" if self.at == "coreInstanceID" else statements.noun(self.of)
-            raise Invalid(f"invalid {noun} ID", f"{given[:60]!r} is not a UUID") from None
+            raise Invalid(f"invalid {noun} ID", f"{given.strip()[:60]!r} is not a UUID") from None
 
     async def __call__(self, request: Request) -> Caller:
         caller: Caller = request.state.caller
@@ -196,7 +200,7 @@ class Known:
             asker.token.require(self.permission)
             request.state.caller = asker.token
         else:
-            raise Unauthenticated("unauthenticated", f"this needs a {' or '.join(sorted(PEOPLE_AND_TOKENS))}")
+            raise Unauthenticated("unauthenticated", _needs(PEOPLE_AND_TOKENS))
 
     async def __call__(self) -> None:
         pass

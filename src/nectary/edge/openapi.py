@@ -54,7 +54,8 @@ _REFUSALS: dict[int | None, str] = {
     401: "No credential of a kind this takes, or one that is wrong.",
     403: "The caller may not.",
     404: "It is not there, or not the caller's to see.",
-    409: "It clashes with what is there.",
+    409: "It clashes with what is there, or something there needs it.",
+    410: "What it is about, or whose credential is shown, was there once.",
     413: "The body is too large.",
     415: "The body is of another type.",
     422: "A value is wrong; `error` says which.",
@@ -169,10 +170,10 @@ def _statuses(operation: dict[str, Any], route: Route, guard: Guard) -> Iterator
     if not isinstance(guard, Anybody):
         yield 401
     if isinstance(guard, May | Known):
-        yield 403
+        yield from (403, 410)
     if isinstance(guard, May):
         yield 404
-    if {"POST", "PATCH"} & set(route.methods or ()):
+    if set(route.methods or ()) - {"GET"}:
         yield 409
     if route.body_field is not None:
         yield from (400, 413, 415)

@@ -19,7 +19,7 @@ from nectary.errors import Forbidden, Gone, Invalid, Unauthenticated
 from nectary.metrics import store
 from nectary.resources import agent_starts, environments, fleet_serving, quotas
 from nectary.resources.names import HOSTNAME
-from nectary.shape import Page, Patch, Says, Shape, Time
+from nectary.shape import Page, Patch, Says, Shape, Time, wire_name
 
 agents, agent_configs, _projects, _environments = tables.agents, tables.agent_configs, tables.projects, tables.environments
 
@@ -181,6 +181,15 @@ async def require_own(tx: ReadTx, token: str, id: str) -> tuple[UUID, UUID, UUID
     if str(claims[0]) != id:
         raise Forbidden("permission denied", "an agent token speaks for its own agent only")
     return claims
+
+
+async def reported(tx: ReadTx, id: UUID) -> dict[str, Any]:
+    """What an agent last said of itself, as it says it; nothing for one that is gone."""
+    row = (await tx.execute(select(agents).where(agents.c.id == id))).one_or_none()
+    if row is None:
+        return {}
+    said = ("type", "version", "edition", "os", "arch", "flags", "raw_config", "metadata", "machine_id")
+    return {"name": row.reported_name} | {wire_name(name): row._mapping[name] for name in said}
 
 
 async def prove(tx: ReadTx, token: str) -> Caller:

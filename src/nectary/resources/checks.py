@@ -12,7 +12,7 @@ from nectary.db import statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.resources.names import HOSTNAME
-from nectary.shape import Page, Patch, Says, Shape, Time
+from nectary.shape import UNSAID, Page, Patch, Says, Shape, Time
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,15 @@ RETRIES = 3
 Host = Annotated[str, StringConstraints(pattern=rf"{HOSTNAME}|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$", max_length=253)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Protocol = Literal["tcp", "udp"]
-Status = Literal["new", "failed", "running", "ok"]
+Word = Literal["new", "failed", "running", "ok"]
+Status = Annotated[Word | None, UNSAID]
 Retries = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Check(Shape):
     id: UUID
     protocol: Protocol
-    status: Status
+    status: Word
     retries: int
     host: str
     port: int
@@ -52,7 +53,7 @@ class NewPipelineCheck(Shape):
     protocol: Annotated[Protocol, Says("invalid pipeline check protocol")]
     host: Annotated[Host, Says("invalid pipeline check host")]
     port: Annotated[Port, Says("invalid pipeline check port")]
-    status: Annotated[Status, Says("invalid pipeline check status")] | None = None
+    status: Annotated[Status, Says("invalid pipeline check status")] = None
     retries: Retries | None = None
 
 
@@ -60,7 +61,7 @@ class NewCoreInstanceCheck(Shape):
     protocol: Annotated[Protocol, Says("invalid core instance check protocol")]
     host: Annotated[Host, Says("invalid core instance check host")]
     port: Annotated[Port, Says("invalid core instance check port")]
-    status: Annotated[Status, Says("invalid core instance check status")] | None = None
+    status: Annotated[Status, Says("invalid core instance check status")] = None
     retries: Retries | None = None
 
 
@@ -68,7 +69,7 @@ class PipelineCheckPatch(Patch):
     protocol: Annotated[Protocol, Says("invalid pipeline check protocol")] | None = None
     host: Annotated[Host, Says("invalid pipeline check host")] | None = None
     port: Annotated[Port, Says("invalid pipeline check port")] | None = None
-    status: Annotated[Status, Says("invalid pipeline check status")] | None = None
+    status: Annotated[Status, Says("invalid pipeline check status")] = None
     retries: Retries | None = None
 
 
@@ -76,7 +77,7 @@ class CoreInstanceCheckPatch(Patch):
     protocol: Annotated[Protocol, Says("invalid core instance check protocol")] | None = None
     host: Annotated[Host, Says("invalid core instance check host")] | None = None
     port: Annotated[Port, Says("invalid core instance check port")] | None = None
-    status: Annotated[Status, Says("invalid core instance check status")] | None = None
+    status: Annotated[Status, Says("invalid core instance check status")] = None
     retries: Retries | None = None
 
 

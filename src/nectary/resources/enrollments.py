@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy import Row, func, select
 
-from nectary.auth import tokens as proofs
 from nectary.caller import Caller
 from nectary.db import statements, tables
 from nectary.db.transaction import ReadTx, WriteTx
@@ -64,16 +63,8 @@ async def enroll(tx: WriteTx, caller: Caller, fleet_id: UUID, asked: Enrollment,
     await _require_new(tx, fleet_id, hosts)
     found = []
     for host in hosts:
-        row = await statements.add(
-            tx,
-            tokens,
-            project_id=caller.project_id,
-            name=f"{fleet.name} / {host}",
-            permissions=PERMISSIONS,
-            signing_key=proofs.new_key(),
-            fleet_id=fleet_id,
-            host=host,
-        )
+        named = {"name": f"{fleet.name} / {host}", "permissions": PERMISSIONS, "fleet_id": fleet_id, "host": host}
+        row = await project_tokens.add(tx, caller.project_id, **named)
         token = project_tokens.text_of(row)
         found.append(EnrolledHost(id=row.id, host=host, token=token, config=_config(settings, row, token)))
     return found

@@ -84,12 +84,22 @@ async def _make_room_for_parsers(tx: WriteTx, pipeline_id: UUID) -> None:
 
 
 async def put(
-    tx: WriteTx, shelf: Shelf, project_id: UUID, owner_id: UUID, files: list[NewFile], key: str, settings: Settings
+    tx: WriteTx,
+    shelf: Shelf,
+    project_id: UUID,
+    owner_id: UUID,
+    files: list[NewFile],
+    key: str,
+    settings: Settings,
+    *,
+    counted: bool = True,
 ) -> list[Row[Any]]:
-    """Add files to an owner known to be there; `key` is the public one of its core instance."""
-    if shelf is PIPELINES:
-        quota = settings.quota_pipeline_files
-        await quotas.require_room(tx, project_id, shelf.files, quota, "pipeline files quota exceeded", more=len(files))
+    """Add files to an owner known to be there; `key` is the public one of its core instance. Those of the system's own
+    pipelines count for no quota, and are added whether it is full or not unless `counted`."""
+    if shelf is PIPELINES and counted:
+        quota, own = settings.quota_pipeline_files, select(tables.pipelines.c.id).where(tables.pipelines.c.internal.isnot(None))
+        others = shelf.files.c.pipeline_id.notin_(own.where(tables.pipelines.c.project_id == project_id))
+        await quotas.require_room(tx, project_id, shelf.files, quota, "pipeline files quota exceeded", others, more=len(files))
     rows = []
     for file in files:
         values = {"name": file.name, "encrypted": bool(file.encrypted), shelf.owner_id: owner_id}

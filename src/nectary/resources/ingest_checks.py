@@ -16,7 +16,7 @@ from nectary.errors import Invalid
 from nectary.fluentbit.document import ConfigError, Format
 from nectary.resources import pipeline_text
 from nectary.resources.names import Bytes, decoded
-from nectary.shape import Created, Page, Patch, Says, Shape, Time
+from nectary.shape import UNSAID, Created, Page, Patch, Says, Shape, Time
 
 core_instances, sections, ingest_checks = tables.core_instances, tables.config_sections, tables.ingest_checks
 
@@ -25,7 +25,7 @@ RETRIES = 3
 _PATIENCE = timedelta(seconds=35)
 _LOGS_LIMIT = 10 * 1024 * 1024
 
-Status = Annotated[Literal["new", "failed", "running", "ok"], Says("invalid ingest check status")]
+Status = Annotated[Literal["new", "failed", "running", "ok"] | None, UNSAID, Says("invalid ingest check status")]
 Retries = Annotated[int, Field(ge=0, le=1000), Says("invalid ingest check retries")]
 Logs = Annotated[bytes, BeforeValidator(decoded), Field(max_length=_LOGS_LIMIT), Says("invalid ingest check logs")]
 
@@ -43,14 +43,14 @@ class IngestCheck(Shape):
 
 class NewIngestCheck(Shape):
     config_section_id: Annotated[UUID, Says("invalid config section ID")]
-    status: Status | None = None
+    status: Status = None
     retries: Retries | None = None
     collect_logs: bool | None = None
     logs: Logs | None = None
 
 
 class IngestCheckPatch(Patch):
-    status: Status | None = None
+    status: Status = None
     retries: Retries | None = None
     collect_logs: bool | None = None
     logs: Logs | None = None

@@ -17,17 +17,14 @@ from nectary.resources.names import IMAGE, LABEL, Tags
 from nectary.resources.pipeline_statuses import Event, StatusWord
 from nectary.resources.pipeline_text import ConfigFormat
 from nectary.resources.secrets import NewSecret, SecretPatch
-from nectary.shape import Patch, Says, Shape
+from nectary.shape import UNSAID, Patch, Says, Shape
 
-# Clients say "" for "whatever is usual" or "as it is" (2022 to 2024: Go's zero values).
-_UNSAID = BeforeValidator(lambda value: None if value == "" else value)
-
-Name = Annotated[Annotated[str, StringConstraints(pattern=LABEL)] | None, _UNSAID, Says("invalid pipeline name")]
-Kind = Annotated[Literal["deployment", "daemonSet", "statefulSet"] | None, _UNSAID, Says("invalid pipeline kind")]
+Name = Annotated[Annotated[str, StringConstraints(pattern=LABEL)] | None, UNSAID, Says("invalid pipeline name")]
+Kind = Annotated[Literal["deployment", "daemonSet", "statefulSet"] | None, UNSAID, Says("invalid pipeline kind")]
 Strategy = Annotated[
-    Literal["recreate", "rollingupdate", "hotReload"] | None, _UNSAID, Says("invalid pipeline deployment strategy")
+    Literal["recreate", "rollingupdate", "hotReload"] | None, UNSAID, Says("invalid pipeline deployment strategy")
 ]
-PortKind = Annotated[Literal["LoadBalancer", "ClusterIP", "NodePort"] | None, _UNSAID, Says("invalid pipeline port type")]
+PortKind = Annotated[Literal["LoadBalancer", "ClusterIP", "NodePort"] | None, UNSAID, Says("invalid pipeline port type")]
 # Before August 2024 an unknown scaling type was the empty text.
 ScalePolicy = Annotated[
     Literal["Unknown", "Pods", "Percent"],
@@ -35,13 +32,13 @@ ScalePolicy = Annotated[
     Says("invalid pipeline HPA scaling type"),
 ]
 Image = Annotated[str, StringConstraints(pattern=f"^$|{IMAGE}", max_length=1024), Says("invalid pipeline image")]
-Format = Annotated[ConfigFormat | None, _UNSAID, Says("invalid pipeline config format")]
+Format = Annotated[ConfigFormat | None, UNSAID, Says("invalid pipeline config format")]
 RawConfig = Annotated[str, Says("invalid pipeline config")]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 MinReplicas = Annotated[Count, Says("invalid min replica count")]
 Metadata = Annotated[dict[str, Any], Says("invalid pipeline metadata")]
 Labels = dict[Annotated[str, StringConstraints(max_length=317)], Annotated[str, StringConstraints(max_length=63)]]
-ResourceProfileName = Annotated[str | None, _UNSAID, Says("invalid resource profile name")]
+ResourceProfileName = Annotated[str | None, UNSAID, Says("invalid resource profile name")]
 
 
 class _Scheduling(Shape):

@@ -14,14 +14,14 @@ from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
 from nectary.errors import Conflict
 from nectary.resources.pipeline_text import OpenPort
-from nectary.shape import Page, Patch, Says, Shape, Time
+from nectary.shape import UNSAID, Page, Patch, Says, Shape, Time
 
 ports, pipelines = tables.pipeline_ports, tables.pipelines
 
 _lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 Protocol = Annotated[Literal["tcp", "udp"], _lower, Says("invalid pipeline port protocol")]
 Number = Annotated[int, Field(ge=0, le=65535), Says("invalid pipeline port number")]
-Kind = Annotated[Literal["LoadBalancer", "ClusterIP", "NodePort"], Says("invalid pipeline port type")]
+Kind = Annotated[Literal["LoadBalancer", "ClusterIP", "NodePort"] | None, UNSAID, Says("invalid pipeline port type")]
 Endpoint = Annotated[str, StringConstraints(max_length=1024), Says("invalid pipeline port endpoint")]
 
 
@@ -44,7 +44,7 @@ class NewPort(Shape):
     frontend_port: Number
     backend_port: Number
     endpoint: Endpoint = ""
-    kind: Kind | None = None
+    kind: Kind = None
 
 
 class PortPatch(Patch):
@@ -52,7 +52,7 @@ class PortPatch(Patch):
     frontend_port: Number | None = None
     backend_port: Number | None = None
     endpoint: Endpoint | None = None
-    kind: Kind | None = None
+    kind: Kind = None
 
 
 def _listed() -> Select[Any]:

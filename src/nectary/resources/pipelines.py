@@ -77,7 +77,8 @@ async def create(
     beside = list(new.files or [])
     if not any(file.name == PARSERS for file in beside):
         beside.append(NewFile(name=PARSERS, contents=PARSERS_TEXT, encrypted=False))
-    await files.put(tx, files.PIPELINES, row.project_id, row.id, beside, owner.public_key, settings)
+    counted = internal is None
+    await files.put(tx, files.PIPELINES, row.project_id, row.id, beside, owner.public_key, settings, counted=counted)
     tx.touched["pipelineID"] = row.id
     return await _created(tx, caller, row.id)
 

@@ -1,7 +1,7 @@
 """Project tokens: what machines show in X-Project-Token, each for one project."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Row, select
 
@@ -10,11 +10,11 @@ from nectary.caller import Caller, Kind
 from nectary.db import statements, tables
 from nectary.db.cursors import Place
 from nectary.db.transaction import ReadTx, WriteTx
-from nectary.errors import Unauthenticated
+from nectary.errors import Gone, Unauthenticated
 from nectary.resources.names import Permissions, TokenName
 from nectary.shape import Page, Patch, Shape, Time
 
-tokens = tables.tokens
+tokens, _projects = tables.tokens, tables.projects
 
 _CLAIMS = ("TokenID", "ProjectID")
 
@@ -55,10 +55,20 @@ async def issue(tx: WriteTx, caller: Caller, new: NewToken) -> Token:
 
 
 async def create(tx: WriteTx, project_id: UUID, new: NewToken) -> Token:
-    row = await statements.add(
-        tx, tokens, project_id=project_id, name=new.name, permissions=new.permissions, signing_key=proofs.new_key()
-    )
-    return _shape(row)
+    return _shape(await add(tx, project_id, name=new.name, permissions=new.permissions))
+
+
+async def add(tx: WriteTx, project_id: UUID, **values: Any) -> Row[Any]:
+    id, secret = uuid4(), await _secret(tx, project_id)
+    assert secret is not None, "a token belongs to a project"
+    return await statements.add(tx, tokens, id=id, project_id=project_id, signing_key=proofs.key_of(secret, id), **values)
+
+
+async def _secret(tx: ReadTx, project_id: UUID) -> bytes | None:
+    secret: bytes | None = (
+        await tx.execute(select(_projects.c.agent_key).where(_projects.c.id == project_id))
+    ).scalar_one_or_none()
+    return secret
 
 
 async def get(tx: ReadTx, caller: Caller, id: UUID) -> Token:
@@ -86,12 +96,14 @@ async def delete(tx: WriteTx, caller: Caller, id: UUID) -> None:
 
 
 async def prove(tx: ReadTx, token: str) -> Caller:
-    """Whom a project token speaks for. Raises Unauthenticated."""
+    """Whom a project token speaks for. Raises Unauthenticated, or Gone for a deleted one."""
     id, project_id = proofs.claims(token, *_CLAIMS, refusal="invalid token")
     row = (await tx.execute(select(tokens).where(tokens.c.id == id, tokens.c.project_id == project_id))).one_or_none()
     if row is None:
-        # Nothing is left to prove the signature with, so a stranger's forgery is told the same as a deleted token.
-        raise Unauthenticated("invalid token", "it was deleted, or was never ours")
+        secret = await _secret(tx, project_id)
+        if secret is not None and proofs.proven(token, proofs.key_of(secret, id)):
+            raise Gone("token gone", "it was deleted")
+        raise Unauthenticated("invalid token", "it is of no project here")
     if not proofs.proven(token, row.signing_key):
         raise Unauthenticated("invalid token", "its signature is wrong")
     return Caller(Kind.PROJECT_TOKEN, id, row.name, project_id, frozenset(row.permissions), one_host=row.host is not None)
