@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from nectary import clock
 from nectary.db.transaction import Database
 from nectary.loops import rollouts as rollouts_loop
 from nectary.resources.fleet_running import Answers
@@ -268,3 +270,17 @@ async def test_replicas_take_each_step_once(fleet: SimulatedFleet, make_settings
     assert [event["kind"] for event in await fleet.events()] == ["started", "widened", "paused", "rolled_back"]
     path = f"/v1/projects/{fleet.world.project_id}/audit_logs?components[rolloutID]={(await fleet.rollout())['id']}"
     assert len((await fleet.world.admin.ask("GET", path, 200))["items"]) == 3
+
+
+async def test_what_nobody_could_hear_while_the_server_was_away_is_held_against_no_agent(fleet: SimulatedFleet) -> None:
+    await fleet.publish(BETTER, rollout={"stages": "10% 10m, 100%"})
+    await fleet.pass_time(15)
+    assert len(fleet.running("better")) == 2
+    with clock.moved(timedelta(seconds=200)):
+        await fleet.turn()
+        await fleet.pass_time(30)
+        now = await fleet.rollout()
+        assert (now["state"], now["progress"]["applied"]) == ("running", 2)
+        [first, _] = fleet.running("better")
+        await fleet.pass_time(90, silent=(first,))
+        assert (await fleet.rollout())["state"] == "rolled_back", "who is silent from then on is"
