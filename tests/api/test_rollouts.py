@@ -284,3 +284,38 @@ async def test_what_nobody_could_hear_while_the_server_was_away_is_held_against_
         [first, _] = fleet.running("better")
         await fleet.pass_time(90, silent=(first,))
         assert (await fleet.rollout())["state"] == "rolled_back", "who is silent from then on is"
+
+
+async def test_agents_that_never_poll_do_not_keep_others_from_their_turn(fleet: SimulatedFleet) -> None:
+    await fleet.publish(BETTER, rollout={"stages": "100%", "mostApplying": 2})
+    await fleet.turn()
+    first = [agent for agent in fleet.agents if await _should_run(fleet, agent.id) == 2]
+    assert len(first) == 2
+    for agent in first:
+        fleet.agents.remove(
+            agent
+        )  # it has `fleet.interval_sec` and no `fleet.interval_nsec`: it sends metrics, and never polls
+    for _ in range(150):
+        await fleet.pass_time(5)
+        for agent in first:
+            await agent.send_metrics(30)
+    assert len(fleet.running("better")) == 18
+    assert (await fleet.rollout())["state"] == "done"
+
+
+async def _should_run(fleet: SimulatedFleet, agent_id: str) -> int:
+    found = await fleet.world.machine.ask("GET", f"/v1/agents/{agent_id}/fleet_status", 200)
+    return int(found["assignedRevision"])
+
+
+async def test_a_download_that_a_killed_server_forgot_is_held_against_nobody(fleet: SimulatedFleet) -> None:
+    await fleet.publish(BETTER, rollout={"stages": "100%", "thresholds": {"applySeconds": 20}})
+    await fleet.turn()
+    for agent in fleet.agents:
+        await agent.poll()
+    fleet.world.context.fleet_polls.take()  # what a kill -9 loses
+    fleet.world.context.fleet_polls._served.clear()
+    await fleet.pass_time(60)
+    assert (await fleet.rollout())["state"] == "done"
+    stragglers = await fleet.world.machine.ask("GET", f"/v1/fleets/{fleet.id}/stragglers", 200)
+    assert stragglers == []

@@ -6,13 +6,13 @@ import typer
 
 from nectary.cli import files, output
 from nectary.cli.connection import connected
+from nectary.cli.fleet_files import Fleet
 from nectary.cli.output import Column, Format, Shown
 from nectary.client import Client
 from nectary.client.things import Rollout
 
 app = output.group("Give a fleet's agents another config in stages, and take it back.")
 
-Fleet = Annotated[str, typer.Argument(help="The fleet's name or id.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept with the rollout and in the audit log.")]
 
 COLUMNS = [

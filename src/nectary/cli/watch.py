@@ -7,7 +7,8 @@ import typer
 
 from nectary.cli import output
 from nectary.cli.connection import connected
-from nectary.cli.rollout import Fleet, described, newest
+from nectary.cli.fleet_files import Fleet
+from nectary.cli.rollout import described, newest
 from nectary.client import Client
 
 app = output.group("Tell what changes until it is over.")

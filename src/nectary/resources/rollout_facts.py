@@ -61,7 +61,9 @@ async def progress(tx: ReadTx, row: Row[Any], silent_after: float, heard_since: 
     whole = len(facts) < MOST_READ
     if not whole:
         tally = replace(tally, in_reach=await _count(tx, row, reached))
-    unsettled = len(tally.applying) + len(tally.waiting)
+    # Whoever has not fetched it that long after it was last widened does not poll, and keeps nobody else from their turn.
+    patient = now - max(row.updated_at.timestamp(), heard_since) <= limits.apply_seconds
+    unsettled = len(tally.applying) + (len(tally.waiting) if patient else 0)
     reach = await rollouts.next_reach(tx, row, unsettled=unsettled, silent_after=silent_after)
     narrow = not whole or int(row.reach) < await rollouts.target(tx, row, silent_after)
     verdict = rollout_gates.verdict(

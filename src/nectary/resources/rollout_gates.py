@@ -216,7 +216,8 @@ def verdict(
     if tally.applying:
         return Verdict(Next.STAY, f"{said}; {_names(tally.applying)} yet to apply it")
     if narrow:
-        return Verdict(Next.STAY, f"{said}; more are reached as these apply it")
+        held = f"{_names(tally.waiting)} yet to fetch it; " if tally.waiting else ""
+        return Verdict(Next.STAY, f"{said}; {held}more are reached as these apply it")
     if in_stage < stages[stage].seconds:
         return Verdict(Next.STAY, f"{said}; the stage lasts {told(stages[stage].seconds)}")
     patience = stages[stage].seconds + thresholds.apply_seconds
