@@ -102,6 +102,8 @@ def test_a_fleet_is_made_looked_at_edited_and_deleted(nectary: Nectary, folder: 
     assert "is being rolled out in stages" in nectary("fleet", "publish", "new").stdout
     assert "newest rollout, of revision 2: running, stage 1 of 2" in nectary("fleet", "show", "new").stdout
     assert nectary("fleet", "config", "new", "--revision", "1").stdout == GOOD
+    with pytest.raises(Exception, match="no fleet ''"):
+        nectary("fleet", "delete", "", "--yes")
     kept = nectary("fleet", "delete", "new")
     assert (kept.exit_code, "say --yes" in one_sentence(kept)) == (2, True)
     assert nectary("fleet", "delete", "new", "--yes").stdout == "fleet new is deleted\n"

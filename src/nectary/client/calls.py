@@ -102,7 +102,7 @@ class Client:
 
     def agent(self, named: str) -> Agent:
         """An agent by its name or id. Raises Refused when there is none, or several of that name."""
-        found = list(islice(self.agents(name=named), 2))
+        found = list(islice(self.agents(name=named), 2)) if named else []
         if len(found) > 1:
             raise Refused(409, "agent not found", f"several agents are called {named[:60]!r}: name one by its id")
         if not found and not _ID.fullmatch(named):
@@ -151,8 +151,9 @@ class Client:
         """A fleet by its name or id. Raises Refused when there is none."""
         if _ID.fullmatch(named):  # longer than a name may be
             return self._get(f"/v1/fleets/{named}", Fleet)
-        found = next(self._pages(f"/v1/projects/{self.project_id}/fleets", Fleet, size=1, query={"name": named}), None)
-        if found is None:
+        asked = {"name": named}
+        found = next(self._pages(f"/v1/projects/{self.project_id}/fleets", Fleet, size=1, query=asked), None)
+        if found is None or not named:  # an empty name asks the server for any
             raise Refused(404, "fleet not found", f"the project has no fleet {named[:60]!r}")
         return found
 
