@@ -214,6 +214,12 @@ def test_what_is_no_stages_is_refused(text: str) -> None:
     assert caught.value.detail
 
 
+@pytest.mark.parametrize("plan", [{"canarys": ["x"]}, {"stage": "1%, 100%"}, {"thresholds": {"mostFaild": 1}}])
+def test_a_misspelt_plan_is_refused_and_not_taken_for_the_default(plan: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+        RolloutPlan.model_validate(plan)
+
+
 def test_canaries_get_a_stage_of_their_own() -> None:
     plan = RolloutPlan(canaries=["edge-1"], stages="25% 1m, 100%")
     assert [(stage.share, stage.seconds) for stage in plan.parsed()] == [(0, 600), (25, 60), (100, 0)]

@@ -222,9 +222,11 @@ class Client:
         """What happened to a rollout, newest first."""
         return self._pages(f"/v1/rollouts/{id}/events", RolloutEvent)
 
-    def move_rollout(self, id: str, verb: str, reason: str) -> Rollout:
-        """`verb`: pause, resume, advance, cancel or rollback. Raises Refused, 409, for one that has ended."""
-        answer = self._answer(f"/v1/rollouts/{id}/{verb}", body={"reason": reason}, method="POST")
+    def move_rollout(self, id: str, verb: str, body: dict[str, Any]) -> Rollout:
+        """`verb`: pause, resume, advance, cancel or rollback. `body`: `reason`, and for resume `thresholds`.
+
+        Raises Refused, 409, for one that has ended."""
+        answer = self._answer(f"/v1/rollouts/{id}/{verb}", body=body, method="POST")
         return msgspec.json.decode(answer.content, type=Rollout)
 
     def _get(self, path: str, shape: type[T]) -> T:
