@@ -60,6 +60,30 @@ def test_an_agent_is_held_against_its_own_past() -> None:
     assert judged(replace(APPLIED, before=None, since=silent)) == (State.APPLIED, None)
 
 
+def test_what_comes_in_bursts_is_not_judged_by_a_short_time() -> None:
+    bursts = replace(QUIET, records=2, retries=0.1)  # a batch every two minutes, and a dozen retries with it
+    assert judged(replace(APPLIED, before=bursts, since=Rates(25, 0, 0, 0, 0))) == (State.APPLIED, None)
+    assert judged(replace(APPLIED, before=bursts, since=Rates(60, 0, 0, 0, 0))) == (State.FAILED, Cause.MUTE)
+    assert judged(replace(APPLIED, before=bursts, since=Rates(25, 9, 0, 12 / 25, 0))) == (State.APPLIED, None)
+    assert judged(replace(APPLIED, before=bursts, since=Rates(25, 9, 0, 2, 0))) == (State.FAILED, Cause.RETRIES), "as ever more"
+    assert judged(replace(APPLIED, before=None, since=Rates(25, 9, 3 / 25, 0, 0))) == (State.APPLIED, None)
+
+
+def test_what_was_not_heard_while_the_server_was_away_is_no_failure() -> None:
+    def judged_since(facts: Facts, heard_since: float) -> State:
+        return rollout_gates.judge(facts, Thresholds(), NOW, silent_after=75, heard_since=heard_since).state
+
+    assert judged_since(FETCHED, NOW - 30) is State.APPLYING
+    assert judged_since(FETCHED, NOW - 61) is State.FAILED
+    assert judged_since(replace(APPLIED, runs=False), NOW - 30) is State.APPLYING
+    assert judged_since(replace(APPLIED, recent_registrations=4), NOW - 30) is State.FAILED, "what was heard counts"
+
+
+def test_an_agent_that_could_not_run_it_otherwise_has_registered_since() -> None:
+    assert judged(replace(APPLIED, registered_at=NOW - 120)) == (State.APPLIED, None), "the download was noted late"
+    assert judged(replace(APPLIED, registered_at=NOW - 120, runs=False)) == (State.FAILED, Cause.LATE)
+
+
 def test_thresholds_can_be_moved_and_switched_off() -> None:
     failing = replace(APPLIED, since=replace(QUIET, errors=1, records=0))
     assert judged(failing, errorsPerSecond=2) == (State.FAILED, Cause.MUTE)
@@ -188,6 +212,12 @@ def test_what_is_no_stages_is_refused(text: str) -> None:
     with pytest.raises(Invalid) as caught:
         rollout_plans.parse_stages(text)
     assert caught.value.detail
+
+
+@pytest.mark.parametrize("plan", [{"canarys": ["x"]}, {"stage": "1%, 100%"}, {"thresholds": {"mostFaild": 1}}])
+def test_a_misspelt_plan_is_refused_and_not_taken_for_the_default(plan: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+        RolloutPlan.model_validate(plan)
 
 
 def test_canaries_get_a_stage_of_their_own() -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,6 +43,7 @@ from nectary.own_core import OwnCore
 from nectary.settings import Settings
 
 _log = log.logger("nectary")
+_CONNECTION_RESTS = 75  # seconds; agents post their metrics every thirty, over a connection that they keep
 
 
 def make_context(settings: Settings, database: Database) -> Context:
@@ -125,6 +127,7 @@ async def _serve(settings: Settings) -> None:
             port=settings.port,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto,
+            http1_settings=HTTP1Settings(header_read_timeout=_CONNECTION_RESTS * 1000),
             websockets=False,
             log_enabled=False,
             backlog=1024,

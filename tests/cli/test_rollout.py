@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.harness.serving import Served, serving
+from tests.harness.serving import Served, serving, start
 
 GOOD = "[INPUT]\n    name dummy\n    tag a.b\n\n[OUTPUT]\n    name stdout\n    match *\n"
 Run = Callable[..., tuple[int, str, str]]
@@ -96,6 +96,7 @@ def test_stragglers_and_agents_are_listed(run: Run, server: Served) -> None:
         (("rollout", "show", "nowhere"), "fleet not found: the project has no fleet 'nowhere'"),
         (("rollout", "start", "edge", "-f", "new.conf", "--stages", "5%"), "the last stage is 100%"),
         (("rollout", "start", "edge", "-f", "new.conf", "--canary", "ghost"), "'ghost' is no agent of this fleet"),
+        (("rollout", "start", "edge", "-f", "new.conf", "--threshold", "mostFaild=1"), "thresholds.mostFaild"),
         (("rollout", "start", "edge"), "draft"),
         (("watch", "rollout", "edge"), "nothing was ever rolled out to edge"),
     ],
@@ -105,3 +106,23 @@ def test_what_cannot_be_is_one_sentence(run: Run, arguments: tuple[str, ...], sa
     assert (code, out) == (1, "")
     assert error.count("\n") == 1
     assert said in error
+
+
+def test_a_watch_outlives_a_restart_of_the_server(run: Run, server: Served, tmp_path: Path) -> None:
+    assert (
+        run("rollout", "start", "edge", "-f", "new.conf", "--stages", "50% 10m, 100%", "--threshold", "applySeconds=90")[0] == 0
+    )
+    environment = {"NECTARY_URL": server.url, "NECTARY_TOKEN": server.token, "PATH": ""}
+    command = [sys.executable, "-m", "nectary", "watch", "rollout", "edge", "--interval", "0.2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as watching:
+        assert watching.stdout is not None
+        assert "started: revision 2" in watching.stdout.readline()
+        server.kill()
+        with pytest.raises(subprocess.TimeoutExpired):
+            watching.wait(2)
+        server.process = start(tmp_path, NECTARY_PORT=str(server.port)).process
+        code, _, refused = run("rollout", "resume", "edge", "--threshold", "mutex=1")
+        assert (code, "thresholds.mutex" in refused) == (1, True)
+        assert run("rollout", "cancel", "edge")[0] == 0
+        assert watching.wait(60) == 1
+        assert "cancelled" in watching.stdout.read()

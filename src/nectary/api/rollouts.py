@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field, StringConstraints
 
 from nectary.caller import Caller
 from nectary.db import statements, tables
+from nectary.edge import context
 from nectary.edge.callers import Route, may
 from nectary.edge.context import Configured
 from nectary.edge.ids import FleetID, RolloutID
@@ -26,6 +27,13 @@ router = APIRouter(tags=["rollout"], route_class=Route)
 Reader = Annotated[Caller, may("read:*", tables.rollouts)]
 Changer = Annotated[Caller, may("update:*", tables.rollouts)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+
+
+async def _heard_since(request: Request) -> float:
+    return context.of(request).attention.since()
+
+
+HeardSince = Annotated[float, Depends(_heard_since)]
 
 
 class Why(Shape):
@@ -74,12 +82,14 @@ async def list_rollouts(
 
 
 @router.get("/v1/rollouts/{rolloutID}", operation_id="rollout")
-async def get_rollout(rollout_id: RolloutID, caller: Reader, tx: ReadTx, settings: Configured) -> RolloutNow:
+async def get_rollout(
+    rollout_id: RolloutID, caller: Reader, tx: ReadTx, settings: Configured, heard_since: HeardSince
+) -> RolloutNow:
     """One rollout, and while it is open how its agents are doing."""
     row = await statements.get(tx, caller, tables.rollouts, rollout_id)
     seen = None
     if row.state in rollouts.OPEN:
-        seen = _shown(await rollout_facts.progress(tx, row, settings.agent_silent_after))
+        seen = _shown(await rollout_facts.progress(tx, row, settings.agent_silent_after, heard_since))
     return RolloutNow.model_validate({**rollouts.shape(row).model_dump(), "progress": seen})
 
 

@@ -1,22 +1,23 @@
-"""`nectary fleet`: prepare and publish fleets' configs, look at what was published, and go back."""
+"""`nectary fleet`: make fleets, prepare and publish their configs, look at what was published, and go back."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from nectary.cli import files, output
+from nectary.cli import files, fleet_files, output
 from nectary.cli.connection import connected
+from nectary.cli.fleet_files import Fleet, Message, Urgent
 from nectary.cli.output import Column, Format, Shown
 from nectary.client import Client
 from nectary.client.things import PublishedRevision, VersionCheck
 
-app = output.group("Prepare, check and publish fleets' configs; look at their history; go back.")
+app = output.group("Make fleets; prepare, check and publish their configs; look at their history; go back.")
+app.add_typer(fleet_files.app, name="file")
 
-Fleet = Annotated[str, typer.Argument(help="The fleet's name or id.")]
 File = Annotated[str | None, typer.Option("--config", "-f", help="File with the config (- for standard input).")]
 FormatName = Annotated[str | None, typer.Option("--format", help="classic, yaml or json; else by the file's name.")]
-Message = Annotated[str, typer.Option("--message", "-m", help="What the change is for; kept with its revision.")]
-Urgent = Annotated[bool, typer.Option("--urgent", help="To all agents at once, past a rollout and the fleet's policy.")]
+Stages = Annotated[str, typer.Option(help="Roll it out, such as `5% 10m, 25% 10m, 100%`.")]
 
 _REVISIONS = [
     Column("NUMBER", lambda r: str(r.number)),
@@ -25,9 +26,12 @@ _REVISIONS = [
     Column("CAUSE", lambda r: f"{r.cause} {r.based_on}" if r.cause == "rolled_back" else r.cause),
     Column("MESSAGE", lambda r: r.message),
 ]
-_FLEETS = [
+FLEETS = [
     Column("NAME", lambda f: f.name),
     Column("REVISION", lambda f: str(f.revision)),
+    Column("AGENTS", lambda f: str(f.agents_count.active + f.agents_count.inactive)),
+    Column("SILENT", lambda f: str(f.agents_count.inactive)),
+    Column("WITH ERRORS", lambda f: str(f.agents_count.with_errors)),
     Column("AGE", lambda f: output.age(f.created_at)),
     Column("ID", lambda f: f.id),
 ]
@@ -50,7 +54,72 @@ def list_fleets(
     shown: Shown = Format.TABLE,
 ) -> None:
     """Fleets, newest first."""
-    output.show(list(client.fleets()), _FLEETS, shown)
+    output.show(list(client.fleets()), FLEETS, shown)
+
+
+@app.command()
+@connected
+def create(
+    client: Client,
+    name: Annotated[str, typer.Argument(help="What it is called: 32 letters at most, and no slash.")],
+    config: Annotated[str, typer.Option("--config", "-f", help="File with its first config (- for standard input).")],
+    format: FormatName = None,
+    version: Annotated[str, typer.Option(help="The oldest Fluent Bit of its agents, such as 4.0.3.")] = "",
+    stages: Annotated[str, typer.Option(help="How each change is rolled out, such as `5% 10m, 25% 10m, 100%`.")] = "",
+    message: Message = "",
+) -> None:
+    """Make a fleet. Agents join it with `nectary enroll`."""
+    body = {"name": name, **_text(config, format), "message": message}
+    body |= {"minFluentBitVersion": version} if version else {}
+    body |= {"rolloutPolicy": {"stages": stages}} if stages else {}
+    typer.echo(f"fleet {output.plain(name)} is made, with the id {client.create_fleet(body)}")
+    typer.echo(f"let hosts join with: nectary enroll --fleet {output.plain(name)} --hosts 1 --configs .")
+
+
+@app.command()
+@connected
+def show(client: Client, fleet: Fleet, shown: Shown = Format.TABLE) -> None:
+    """One fleet, and how its agents are doing."""
+    found = client.fleet(fleet)
+    output.show([found], FLEETS, shown)
+    if shown is not Format.TABLE:
+        return
+    now = client.fleet_status(found.id)
+    typer.echo(f"{now.healthy} of {now.managed} agents healthy, {now.in_progress} in progress, {now.unhealthy} unhealthy")
+    for rollout in client.rollouts(found.id, most=1):
+        stage = f"{rollout.state}, stage {rollout.stage + 1} of {rollout.stages.count(',') + 1}"
+        typer.echo(output.plain(f"newest rollout, of revision {rollout.to_revision}: {stage}; {rollout.reason}"))
+
+
+@app.command()
+@connected
+def config(
+    client: Client,
+    fleet: Fleet,
+    revision: Annotated[int | None, typer.Option(help="A revision's number; without: the newest.", min=1)] = None,
+) -> None:
+    """Print the config as it was written, to edit it."""
+    found = client.fleet(fleet)
+    text = found.raw_config if revision is None else client.revision(found.id, revision).raw_config
+    sys.stdout.write(text)
+
+
+@app.command()
+@connected
+def delete(
+    client: Client,
+    fleet: Fleet,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Without asking.")] = False,
+) -> None:
+    """Delete a fleet with its files and history. Its agents stay, in none, and keep running what they have."""
+    found = client.fleet(fleet)
+    many = found.agents_count.active + found.agents_count.inactive
+    asked = f"delete the fleet {output.plain(found.name)}, with {many} {'agent' if many == 1 else 'agents'}?"
+    if not yes and not sys.stdin.isatty():
+        output.stop(f"not deleted: say --yes to {asked.removesuffix('?')}")
+    if yes or typer.confirm(asked):
+        client.delete_fleet(found.id)
+        typer.echo(f"fleet {output.plain(found.name)} is deleted")
 
 
 @app.command()
@@ -75,7 +144,7 @@ def publish(
     fleet: Fleet,
     message: Message = "",
     urgent: Urgent = False,
-    stages: Annotated[str, typer.Option(help="Roll it out, such as `5% 10m, 25% 10m, 100%`.")] = "",
+    stages: Stages = "",
     force: Annotated[bool, typer.Option("--force", help="Also when the fleet moved on since the draft was begun.")] = False,
 ) -> None:
     """Publish the draft."""
@@ -120,9 +189,11 @@ def back(
     revision: Annotated[int, typer.Option("--to", help="The revision to go back to.", min=1)],
     message: Message = "",
     urgent: Urgent = False,
+    stages: Stages = "",
 ) -> None:
     """Publish an older revision again, text and files."""
-    body = {"revision": revision, "message": message, "urgent": urgent}
+    body: dict[str, Any] = {"revision": revision, "message": message, "urgent": urgent}
+    body |= {"rollout": {"stages": stages}} if stages else {}
     _tell(client.roll_back(client.fleet(fleet).id, body))
 
 

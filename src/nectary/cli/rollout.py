@@ -1,19 +1,23 @@
 """`nectary rollout`: give a fleet's agents another config in stages, see how they take it, hold it, take it back."""
 
+import json
 from typing import Annotated, Any
 
 import typer
 
 from nectary.cli import files, output
 from nectary.cli.connection import connected
+from nectary.cli.fleet_files import Fleet
 from nectary.cli.output import Column, Format, Shown
 from nectary.client import Client
 from nectary.client.things import Rollout
 
 app = output.group("Give a fleet's agents another config in stages, and take it back.")
 
-Fleet = Annotated[str, typer.Argument(help="The fleet's name or id.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept with the rollout and in the audit log.")]
+Threshold = Annotated[
+    list[str] | None, typer.Option(help="What a failure is, such as applySeconds=120 or errorsPerSecond=null; again for more.")
+]
 
 COLUMNS = [
     Column("STATE", lambda r: r.state),
@@ -38,14 +42,18 @@ def start(
     stages: Annotated[str, typer.Option(help="Shares and for how long, such as `5% 10m, 25% 10m, 100%`.")] = "",
     canary: Annotated[list[str] | None, typer.Option(help="Agent that goes first; again for more.")] = None,
     most_applying: Annotated[int | None, typer.Option(help="At most so many agents load it at once.", min=1)] = None,
-    pause_on_failure: Annotated[bool, typer.Option(help="When agents fail, only pause; without: take it back.")] = False,
+    pause_on_failure: Annotated[
+        bool, typer.Option("--pause-on-failure", help="When agents fail, only pause; without: take it back.")
+    ] = False,
+    threshold: Threshold = None,
     message: Annotated[str, typer.Option("--message", "-m", help="What the change is for; kept with its revision.")] = "",
 ) -> None:
     """Publish a config or the fleet's draft, and roll it out in stages."""
     plan: dict[str, Any] = {"canaries": canary or []}
     plan |= {"stages": stages} if stages else {}
     plan |= {"mostApplying": most_applying} if most_applying else {}
-    plan |= {"thresholds": {"onFailure": "pause"}} if pause_on_failure else {}
+    limits = _thresholds(threshold or []) | ({"onFailure": "pause"} if pause_on_failure else {})
+    plan |= {"thresholds": limits} if limits else {}
     body: dict[str, Any] = {"rollout": plan} | ({"message": message} if message else {})
     if config is not None:
         given = files.given(config, format)
@@ -57,6 +65,20 @@ def start(
         output.stop("that is what the fleet's agents have; there is nothing to roll out", 1)
     typer.echo(f"revision {newest.to_revision} is being rolled out: {newest.stages}")
     typer.echo(f"see how it goes with: nectary watch rollout {fleet}")
+
+
+def _thresholds(given: list[str]) -> dict[str, Any]:
+    """What names they have and what values they take the server knows."""
+    found = {}
+    for one in given:
+        name, is_there, value = one.partition("=")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            is_there = ""
+        if not is_there or not name.strip():
+            output.stop(f"{one!r} is no threshold such as applySeconds=120 or errorsPerSecond=null")
+    return found
 
 
 @app.command("list")
@@ -89,8 +111,8 @@ def show(
         typer.echo(output.plain(line))
 
 
-def _move(client: Client, verb: str, fleet: str, reason: str) -> None:
-    moved = client.move_rollout(newest(client, fleet).id, verb, reason)
+def _move(client: Client, verb: str, fleet: str, reason: str, **more: Any) -> None:
+    moved = client.move_rollout(newest(client, fleet).id, verb, {"reason": reason, **more})
     typer.echo(output.plain(f"revision {moved.to_revision}: {moved.state}, stage {moved.stage + 1}; {moved.reason}"))
 
 
@@ -129,9 +151,10 @@ def resume(
     client: Client,
     fleet: Fleet,
     reason: Reason = "",
+    threshold: Threshold = None,
 ) -> None:
-    """Go on where it was paused."""
-    _move(client, "resume", fleet, reason)
+    """Go on where it was paused; with `--threshold`, judged by these and the defaults from now on."""
+    _move(client, "resume", fleet, reason, **({"thresholds": _thresholds(threshold)} if threshold else {}))
 
 
 @app.command()

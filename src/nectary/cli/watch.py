@@ -7,10 +7,15 @@ import typer
 
 from nectary.cli import output
 from nectary.cli.connection import connected
-from nectary.cli.rollout import Fleet, described, newest
-from nectary.client import Client
+from nectary.cli.fleet_files import Fleet
+from nectary.cli.rollout import described, newest
+from nectary.client import Client, Refused, Unreachable
 
 app = output.group("Tell what changes until it is over.")
+
+
+_BUSY = 503
+_PATIENCE = 300.0  # seconds without an answer
 
 
 @app.callback()
@@ -25,13 +30,23 @@ def rollout(
     fleet: Fleet,
     interval: Annotated[float, typer.Option(help="Seconds between looks.", min=0.2)] = 2.0,
 ) -> None:
-    """The fleet's newest rollout until it ends. Exit code 0: done; 1: rolled back, or cancelled."""
+    """The fleet's newest rollout until it ends, also past five minutes without an answer. Exit code 0: done; 1: rolled back, or
+    cancelled."""
     told: set[str] = set()
     said: list[str] = []
     id = newest(client, fleet).id
+    heard = time.monotonic()
     while True:
-        now = client.rollout(id)
-        for event in reversed(list(client.rollout_events(id))):
+        try:
+            now, events = client.rollout(id), list(client.rollout_events(id))
+            heard = time.monotonic()
+        except (Unreachable, Refused) as error:
+            # A server that is started again in the middle is no end of the rollout, nor of a script that waits for one.
+            if (isinstance(error, Refused) and error.status != _BUSY) or time.monotonic() - heard > _PATIENCE:
+                raise
+            time.sleep(interval)
+            continue
+        for event in reversed(events):
             if event.id not in told:
                 told.add(event.id)
                 line = f"{event.created_at:%H:%M:%S}  stage {event.stage + 1}  {event.kind}: {event.reason}"

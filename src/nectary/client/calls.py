@@ -13,18 +13,23 @@ import msgspec
 
 from nectary.client.things import (
     Agent,
+    AgentError,
+    AgentFleetStatus,
     EnrolledHost,
     Environment,
     Fleet,
     FleetCheck,
     FleetDiff,
+    FleetFile,
     FleetRevision,
+    FleetStatus,
     Project,
     PublishedRevision,
     Rollout,
     RolloutEvent,
     Straggler,
     Token,
+    WholeRevision,
 )
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -95,17 +100,62 @@ class Client:
         """Agents, newest first. `asked` by the API's names: search, version, status, fleet_id, fleet_status, tags_query."""
         return self._pages(f"/v1/projects/{self.project_id}/agents", Agent, query=asked)
 
+    def agent(self, named: str) -> Agent:
+        """An agent by its name or id. Raises Refused when there is none, or several of that name."""
+        found = list(islice(self.agents(name=named), 2)) if named else []
+        if len(found) > 1:
+            raise Refused(409, "agent not found", f"several agents are called {named[:60]!r}: name one by its id")
+        if not found and not _ID.fullmatch(named):
+            raise Refused(404, "agent not found", f"the project has no agent {named[:60]!r}")
+        return found[0] if found else self._get(f"/v1/agents/{named}", Agent)
+
+    def agent_fleet_status(self, agent_id: str) -> AgentFleetStatus:
+        """What an agent should run and runs. Raises Refused, 404, for one in no fleet."""
+        return self._get(f"/v1/agents/{agent_id}/fleet_status", AgentFleetStatus)
+
+    def agent_errors(self, *, agent_id: str | None = None, fleet_id: str | None = None) -> Iterator[AgentError]:
+        """Errors that nobody dismissed, of an agent or of all agents of a fleet, newest first."""
+        of = f"/v1/agents/{agent_id}/errors" if agent_id else f"/v1/fleets/{fleet_id}/agent_errors"
+        return self._pages(of, AgentError, query={"dismissed": "false"})
+
+    def create_fleet(self, body: dict[str, Any]) -> str:
+        """Make a fleet (`name`, `rawConfig`, ...; see docs/fleets.md); gives its id."""
+        made = self._answer(f"/v1/projects/{self.project_id}/fleets", body=body, method="POST")
+        return str(made.json()["id"])
+
+    def delete_fleet(self, id: str) -> None:
+        self._answer(f"/v1/fleets/{id}", method="DELETE")
+
+    def fleet_status(self, id: str) -> FleetStatus:
+        return self._get(f"/v1/fleets/{id}/status", FleetStatus)
+
+    def fleet_files(self, fleet_id: str) -> Iterator[FleetFile]:
+        return self._pages(f"/v1/fleets/{fleet_id}/files", FleetFile)
+
+    def put_fleet_file(self, fleet_id: str, name: str, contents: bytes, said: Mapping[str, str]) -> None:
+        """Add a file, or replace that of the same name. `said`: message, ifRevision, urgent."""
+        there = next((file for file in self.fleet_files(fleet_id) if file.name == name), None)
+        body = {"name": name, "contents": base64.b64encode(contents).decode()}
+        if there is None:
+            self._answer(f"/v1/fleets/{fleet_id}/files", dict(said), body=body, method="POST")
+        else:
+            self._answer(f"/v1/fleet_files/{there.id}", dict(said), body=body, method="PATCH")
+
+    def delete_fleet_file(self, id: str, said: Mapping[str, str]) -> None:
+        self._answer(f"/v1/fleet_files/{id}", dict(said), method="DELETE")
+
     def fleets(self) -> Iterator[Fleet]:
         return self._pages(f"/v1/projects/{self.project_id}/fleets", Fleet)
 
     def fleet(self, named: str) -> Fleet:
         """A fleet by its name or id. Raises Refused when there is none."""
-        answer = self._answer(f"/v1/projects/{self.project_id}/fleets", {"name": named})
-        if found := msgspec.json.decode(answer.content, type=list[Fleet]):
-            return found[0]
-        if not _ID.fullmatch(named):
+        if _ID.fullmatch(named):  # longer than a name may be
+            return self._get(f"/v1/fleets/{named}", Fleet)
+        asked = {"name": named}
+        found = next(self._pages(f"/v1/projects/{self.project_id}/fleets", Fleet, size=1, query=asked), None)
+        if found is None or not named:  # an empty name asks the server for any
             raise Refused(404, "fleet not found", f"the project has no fleet {named[:60]!r}")
-        return self._get(f"/v1/fleets/{named}", Fleet)
+        return found
 
     def publish(self, fleet_id: str, body: dict[str, Any], *, draft: bool) -> None:
         """Publish the fleet's draft, or another config that the body holds (`rawConfig`); see docs/fleets.md for the rest."""
@@ -117,6 +167,10 @@ class Client:
     def revisions(self, fleet_id: str) -> Iterator[FleetRevision]:
         """What was published of the fleet, newest first."""
         return self._pages(f"/v1/fleets/{fleet_id}/revisions", FleetRevision)
+
+    def revision(self, fleet_id: str, number: int) -> WholeRevision:
+        """One revision with its text."""
+        return self._get(f"/v1/fleets/{fleet_id}/revisions/{number}", WholeRevision)
 
     def diff(self, fleet_id: str, from_: str | None = None, to: str | None = None) -> FleetDiff:
         """What changed between two revisions' numbers, or `draft`; without any, in the newest revision."""
@@ -168,9 +222,11 @@ class Client:
         """What happened to a rollout, newest first."""
         return self._pages(f"/v1/rollouts/{id}/events", RolloutEvent)
 
-    def move_rollout(self, id: str, verb: str, reason: str) -> Rollout:
-        """`verb`: pause, resume, advance, cancel or rollback. Raises Refused, 409, for one that has ended."""
-        answer = self._answer(f"/v1/rollouts/{id}/{verb}", body={"reason": reason}, method="POST")
+    def move_rollout(self, id: str, verb: str, body: dict[str, Any]) -> Rollout:
+        """`verb`: pause, resume, advance, cancel or rollback. `body`: `reason`, and for resume `thresholds`.
+
+        Raises Refused, 409, for one that has ended."""
+        answer = self._answer(f"/v1/rollouts/{id}/{verb}", body=body, method="POST")
         return msgspec.json.decode(answer.content, type=Rollout)
 
     def _get(self, path: str, shape: type[T]) -> T:

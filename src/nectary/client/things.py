@@ -53,9 +53,18 @@ class Agent(Thing, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class AgentsCount(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    """Agents heard of lately and not, and those with an error that stands."""
+
+    active: int
+    inactive: int
+    with_errors: int
+
+
 class Fleet(Thing, frozen=True, kw_only=True):
     """`revision` is the number of the newest published."""
 
+    agents_count: AgentsCount
     raw_config: str
     config_format: str
     min_fluent_bit_version: str
@@ -125,6 +134,49 @@ class Straggler(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
     seen_at: datetime
 
 
+class AgentStart(Row, frozen=True, kw_only=True):
+    """A start or a reload, and the revision of its fleet that the agent then ran, where it was one."""
+
+    version: str
+    runs_revision: int | None
+
+
+class Drift(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    """One difference between what an agent should run and what it says it runs."""
+
+    change: str
+    subject: str
+    wanted: str
+    reported: str
+
+
+class AgentFleetStatus(Straggler, frozen=True, kw_only=True):
+    """`state` may be applied, too; `drift`: None where nobody can say; `starts`: the newest first."""
+
+    fleet_id: str
+    drift: list[Drift] | None
+    starts: list[AgentStart]
+
+
+class AgentError(Row, frozen=True, kw_only=True):
+    agent_id: str
+    error: str
+    dismissed_at: datetime | None
+    dismiss_reason: str | None
+
+
+class FleetStatus(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
+    managed: int
+    healthy: int
+    in_progress: int
+    unhealthy: int
+
+
+class FleetFile(Thing, frozen=True, kw_only=True):
+    contents: bytes
+    updated_at: datetime
+
+
 class Author(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):
     kind: str
     name: str
@@ -140,6 +192,10 @@ class FleetRevision(Row, frozen=True, kw_only=True):
     cause: str
     based_on: int | None
     config_format: str
+
+
+class WholeRevision(FleetRevision, frozen=True, kw_only=True):
+    raw_config: str
 
 
 class PublishedRevision(msgspec.Struct, rename=_wire, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from nectary.auth.attempts import Attempts
 from nectary.db.transaction import Database
+from nectary.edge.attention import Attention
 from nectary.edge.credentials import Credentials
 from nectary.edge.fleet_configs import FleetConfigs
 from nectary.edge.fleet_polls import FleetPolls
@@ -32,6 +33,7 @@ class Context:
     measures: Measures
     fleet_configs: FleetConfigs
     fleet_polls: FleetPolls = field(default_factory=lambda: FleetPolls(_KEYS))
+    attention: Attention = field(default_factory=Attention)
     validations: Semaphore = field(default_factory=lambda: Semaphore(2))  # configs of strangers read at once
     stopping: Event = field(default_factory=Event)  # whoever waits for something must not keep the server from stopping
 
@@ -44,6 +46,7 @@ class Context:
     def confirm(self) -> None:
         """What changed elsewhere has just been read and forgotten."""
         self.credentials.confirm()
+        self.attention.confirm()
         self.fleet_configs.confirm()
 
 

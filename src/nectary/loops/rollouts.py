@@ -57,7 +57,7 @@ async def infer_errors(context: Context) -> None:
     async with context.database.read() as tx:
         if not await dialects.leads(tx, "infer errors"):
             return
-        suspected = await agent_errors.suspected(tx, _AGENTS_AT_ONCE)
+        suspected = await agent_errors.suspected(tx, _AGENTS_AT_ONCE, context.attention.since())
     if suspected:
         async with context.database.write() as tx:
             for one in suspected:
@@ -93,7 +93,7 @@ async def _step(context: Context, id: UUID) -> None:
         row = (await tx.execute(select(tables.rollouts).where(tables.rollouts.c.id == id))).one_or_none()
         if row is None or row.state not in rollouts.OPEN:
             return
-        seen = await rollout_facts.progress(tx, row, silent_after)
+        seen = await rollout_facts.progress(tx, row, silent_after, context.attention.since())
     if seen.tally.in_reach > _LARGE or not seen.whole:
         _looked[id] = time.monotonic()
     if not _is_news(row, seen):

@@ -122,11 +122,14 @@ class Suspect(NamedTuple):
     why: str
 
 
-async def suspected(tx: ReadTx, most: int) -> list[Suspect]:
+async def suspected(tx: ReadTx, most: int, heard_since: float) -> list[Suspect]:
     """Agents that fetched a revision a while ago and do not run it, whether it is rolled out in stages or was published to all
-    at once; but not those of which it is noted already."""
+    at once; but not those of which it is noted already. None where the server has not been there as long
+    (edge/attention.py): they may have registered in vain."""
     agents, polls = tables.agents, tables.fleet_polls
     now = clock.now()
+    if clock.moment(heard_since) > now - _LATE:
+        return []
     held = and_(polls.c.fleet_id == agents.c.fleet_id, polls.c.poll_key == agents.c.poll_key)
     registered = agents.c.registered_at >= polls.c.at
     runs_it = func.coalesce(agents.c.runs_revision, -1) == polls.c.revision
@@ -141,7 +144,7 @@ async def suspected(tx: ReadTx, most: int) -> list[Suspect]:
         select(agents.c.id, agents.c.project_id, polls.c.revision, case((registered, 1), else_=0).label("registered"))
         .select_from(polls.join(agents, held))
         .where(polls.c.at.between(now - _LOOKED_BACK, now - _LATE), not_(inferred))
-        .where(or_(not_(registered), and_(agents.c.runs_known_at.isnot(None), not_(runs_it))))
+        .where(not_(runs_it), or_(not_(registered), agents.c.runs_known_at.isnot(None)))
         .limit(most)
     )
     return [

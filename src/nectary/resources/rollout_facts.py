@@ -38,11 +38,15 @@ class Progress:
     whole: bool  # whether all that matter were read
 
 
-async def progress(tx: ReadTx, row: Row[Any], silent_after: float) -> Progress:
-    """Judge a rollout by what is in the database now. `silent_after`: the server's setting, in seconds."""
+async def progress(tx: ReadTx, row: Row[Any], silent_after: float, heard_since: float) -> Progress:
+    """Judge a rollout by what is in the database now. `silent_after`: the server's setting, in seconds. `heard_since`: the
+    moment since which the server has been there without a gap (edge/attention.py)."""
     tx.aside()
     now = clock.seconds()
     limits = Thresholds.model_validate(row.thresholds)
+    if now - heard_since < silent_after and (away := await _away(tx, row, heard_since, now)):
+        silent_after += away
+        limits = limits.model_copy(update={"silent_seconds": limits.silent_seconds and limits.silent_seconds + away})
     settled = _settled(row, limits, now, silent_after)
     reached = rollouts.in_reach(row)
     facts = await _facts(tx, row, reached & (case((settled, 1), else_=0) == 0), limits, now, most=MOST_READ)
@@ -52,12 +56,14 @@ async def progress(tx: ReadTx, row: Row[Any], silent_after: float) -> Progress:
         measured = await _facts(tx, row, reached & settled, limits, now, most=MOST_MEASURED, newest=True)
         others = await _count(tx, row, reached & settled) - len(measured)
     everyone = await _with_rates(tx, [*facts, *measured], limits, now)
-    judgements = tuple(rollout_gates.judge(one, limits, now, silent_after) for one in everyone)
+    judgements = tuple(rollout_gates.judge(one, limits, now, silent_after, heard_since=heard_since) for one in everyone)
     tally = rollout_gates.tally(judgements, now, silent_after, settled=max(0, others))
     whole = len(facts) < MOST_READ
     if not whole:
         tally = replace(tally, in_reach=await _count(tx, row, reached))
-    unsettled = len(tally.applying) + len(tally.waiting)
+    # Whoever has not fetched it that long after it was last widened does not poll, and keeps nobody else from their turn.
+    patient = now - max(row.updated_at.timestamp(), heard_since) <= limits.apply_seconds
+    unsettled = len(tally.applying) + (len(tally.waiting) if patient else 0)
     reach = await rollouts.next_reach(tx, row, unsettled=unsettled, silent_after=silent_after)
     narrow = not whole or int(row.reach) < await rollouts.target(tx, row, silent_after)
     verdict = rollout_gates.verdict(
@@ -69,6 +75,14 @@ async def progress(tx: ReadTx, row: Row[Any], silent_after: float) -> Progress:
         thresholds=limits,
     )
     return Progress(judgements, tally, verdict, reach, whole)
+
+
+async def _away(tx: ReadTx, row: Row[Any], heard_since: float, now: float) -> float:
+    """For how long none of the fleet's agents was heard before the server came back, and until they have had time to be heard
+    again: those heard until then count as there. 0 where none was heard before at all."""
+    earlier = and_(agents.c.fleet_id == row.fleet_id, agents.c.seen_at < clock.moment(heard_since))
+    last = (await tx.execute(select(agents.c.seen_at).where(earlier).order_by(agents.c.seen_at.desc()).limit(1))).scalar()
+    return 0.0 if last is None else max(0.0, now - last.timestamp())
 
 
 async def _count(tx: ReadTx, row: Row[Any], those: ColumnElement[bool]) -> int:

@@ -73,8 +73,9 @@ class Facts:
 
     @property
     def registered(self) -> bool:
-        """Whether it registered since it fetched the new revision."""
-        return (self.registered_at or 0.0) >= (self.downloaded_at or math.inf)
+        """Whether it registered since it fetched the new revision: by the times, or because it could not run it otherwise. A
+        server that is killed forgets the last second's downloads, and notes them at the next poll."""
+        return self.runs is True or (self.registered_at or 0.0) >= (self.downloaded_at or math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,12 @@ class Judgement:
     why: str = ""
 
 
-def judge(facts: Facts, thresholds: Thresholds, now: float, silent_after: float) -> Judgement:
-    """How an agent is doing. `silent_after`: the server's own, used where the thresholds name none."""
+def judge(facts: Facts, thresholds: Thresholds, now: float, silent_after: float, *, heard_since: float = 0.0) -> Judgement:
+    """How an agent is doing. `silent_after`: the server's own, used where the thresholds name none. `heard_since`: when the
+    server was last away, what an agent did not say before that moment is held against nobody."""
     if facts.downloaded_at is None:
         return Judgement(facts, State.WAITING)
-    if (cause := _broken(facts, thresholds, now, silent_after)) is not None:
+    if (cause := _broken(facts, thresholds, now, silent_after, heard_since)) is not None:
         return Judgement(facts, State.FAILED, *cause)
     if not facts.registered or not facts.runs:
         return Judgement(facts, State.APPLYING)
@@ -100,13 +102,15 @@ def judge(facts: Facts, thresholds: Thresholds, now: float, silent_after: float)
     return Judgement(facts, State.APPLIED)
 
 
-def _broken(facts: Facts, thresholds: Thresholds, now: float, silent_after: float) -> tuple[Cause, str] | None:
+def _broken(
+    facts: Facts, thresholds: Thresholds, now: float, silent_after: float, heard_since: float
+) -> tuple[Cause, str] | None:
     assert facts.downloaded_at is not None, "an agent that fetched nothing cannot fail for it"
     # One registration is the reload itself; an agent that starts with a kept config makes two (custom_calyptia's bootstrap).
     if facts.recent_registrations - 1 >= thresholds.most_registrations:
         return Cause.LOOPING, f"registered {facts.recent_registrations} times within {told(thresholds.loop_seconds)}"
     since = now - facts.downloaded_at
-    overdue = since > thresholds.apply_seconds
+    overdue = now - max(facts.downloaded_at, heard_since) > thresholds.apply_seconds
     if overdue and not facts.registered:
         return Cause.LATE, f"did not register within {told(thresholds.apply_seconds)} of fetching the revision"
     if overdue and facts.runs is False:
@@ -121,16 +125,19 @@ def _worse(facts: Facts, thresholds: Thresholds) -> tuple[Cause, str] | None:
     before, since = facts.before, facts.since
     if since is None:
         return None
+    # What comes in bursts says little in a short time: it is spread over half of the time that it is held against.
+    enough = (before.seconds if before else thresholds.window_seconds) / 2
+    share = min(1.0, since.seconds / enough)
     looked_at = (
         (Cause.ERRORS, "output errors", thresholds.errors_per_second, before and before.errors, since.errors),
         (Cause.RETRIES, "retries", thresholds.retries_per_second, before and before.retries, since.retries),
         (Cause.DROPS, "dropped records", thresholds.dropped_per_second, before and before.dropped, since.dropped),
     )
     for cause, what, floor, was, rate in looked_at:
-        if floor is not None and rate > floor and rate > (was or 0.0) * thresholds.factor:
+        if floor is not None and rate * share > max(floor, (was or 0.0) * thresholds.factor):
             return cause, f"{rate:.2f} {what} a second, {was or 0.0:.2f} before"
     least = thresholds.records_per_second
-    if least is not None and before is not None and before.records > least and since.records == 0:
+    if least is not None and share == 1 and before is not None and before.records > least and since.records == 0:
         return Cause.MUTE, f"no records since, {before.records:.2f} a second before"
     return None
 
@@ -209,7 +216,8 @@ def verdict(
     if tally.applying:
         return Verdict(Next.STAY, f"{said}; {_names(tally.applying)} yet to apply it")
     if narrow:
-        return Verdict(Next.STAY, f"{said}; more are reached as these apply it")
+        held = f"{_names(tally.waiting)} yet to fetch it; " if tally.waiting else ""
+        return Verdict(Next.STAY, f"{said}; {held}more are reached as these apply it")
     if in_stage < stages[stage].seconds:
         return Verdict(Next.STAY, f"{said}; the stage lasts {told(stages[stage].seconds)}")
     patience = stages[stage].seconds + thresholds.apply_seconds

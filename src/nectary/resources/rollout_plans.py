@@ -73,7 +73,7 @@ _Seconds = Annotated[float, Field(ge=0.1, le=86400)]
 _Rate = Annotated[float, Field(ge=0, le=1e9)]
 
 
-class Thresholds(Shape):
+class Thresholds(Shape, extra="forbid"):
     """What a failed agent is, and how many of them are too many. Rates are per second, of the agent's own outputs and inputs;
     each is held against the agent's own rate over an equal time before it got the new revision."""
 
@@ -91,8 +91,9 @@ class Thresholds(Shape):
     on_failure: Literal["roll_back", "pause"] = "roll_back"
 
 
-class RolloutPlan(Shape):
-    """How to roll out. `canaries`: names or ids of agents of the fleet that go first, before any share."""
+class RolloutPlan(Shape, extra="forbid"):
+    """How to roll out. `canaries`: names or ids of agents of the fleet that go first, before any share. A key that is not known
+    is refused: the default in place of what was meant would reach others, or sooner."""
 
     stages: Stages = "5% 10m0s, 25% 10m0s, 100%"
     canaries: Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=MOST_CANARIES)] = []
