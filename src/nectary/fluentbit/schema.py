@@ -71,7 +71,8 @@ _NOTABLE = frozenset(
 class PluginSchema:
     """One plugin: own options, the shared groups it has, and what is known about its files, secrets, ports and needs.
 
-    required: groups of names, one of each must be set or start fails. signals: what it handles ("logs", ...). tls: "none",
+    required: groups of names, one of each must be set or start fails; excuses: the first of a group to the options, and their
+    values (none: any), with which it need not be. signals: what it handles ("logs", ...). tls: "none",
     "optional", "on" or "". unchecked: takes any property. listen: {"port", "protocol"} or None. build: "release",
     "optional", "windows" or "test".
     """
@@ -90,6 +91,7 @@ class PluginSchema:
     files: Mapping[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     required: tuple[tuple[str, ...], ...] = ()
+    excuses: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     shared: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -289,6 +291,7 @@ def _plugin(kind: str, name: str, raw: Mapping[str, Any], shared: Mapping[str, A
         {option.lower(): role for option, role in raw.get("files", {}).items()},
         frozenset(option.lower() for option in raw.get("secrets", ())),
         tuple(tuple(group) for group in raw.get("requires_at_start", ())),
+        raw.get("required_unless", {}),
         shared,
     )
 

@@ -242,7 +242,13 @@ def fails_load(name: str, text: str) -> bool:
     return accepted is None or not accepted(int(found[1]) if found else 0)
 
 
+SMALLEST_STACK = 4096
+"""Bytes of a page on most machines: Fluent Bit refuses a smaller coro_stack_size."""
+
 SERVICE_VALUES: dict[str, ValueType] = {
+    "coro_stack_size": ValueType(
+        "stack size", f"a whole number of bytes from {SMALLEST_STACK}", _within(SMALLEST_STACK, _HIGHEST, integer), fatal=True
+    ),
     "log_level": _LEVEL,
     "flush": ValueType("flush", "a number of seconds above 0, such as 1 or 0.5", _within(1e-9, 1e18, number), fatal=True),
     "http_port": _PORT,
