@@ -12,6 +12,7 @@ from nectary.fluentbit.validate import check
 
 pytestmark = pytest.mark.fluent_bit
 BINARY = which("fluent-bit")
+PAGE = Path(__file__).parents[2] / "docs" / "config-language.md"
 SERVICE = "service: {flush: 0.2, grace: 1, log_level: error}\n"
 KUSTO = "{name: azure_kusto, match: a, client_id: a, ingestion_endpoint: 'http://127.0.0.1:9', database_name: d, table_name: t"
 OTHERS = "{name: exit, match: '*', flush_count: 1}"
@@ -57,7 +58,27 @@ STOPS = {
     "the stack of a coroutine is too small": text(service="service: {flush: 0.2, coro_stack_size: 100}\n"),
     "the flush is empty": text(service="service: {flush: ''}\n"),
     "the log level is empty": text(service="service: {flush: 0.2, log_level: ''}\n"),
+    "a filter's operation is none": text("{name: nest, match: '*', operation: flatten}"),
+    "a unit's action is none": text(source="processors: {logs: [{name: content_modifier, action: explode, key: a}]}"),
+    "a unit's expression is broken": text(
+        source="processors: {logs: [{name: content_modifier, action: extract, key: a, pattern: '(a'}]}"
+    ),
+    "a unit's parser is not defined": text(source="processors: {logs: [{name: parser, key_name: a, parser: nope}]}"),
+    "the expression of a rule is broken": text("{name: rewrite_tag, match: '*', rule: '$a (b c false'}"),
+    "grep has a key and no expression": text("{name: grep, match: '*', regex: a}"),
     "telemetry is written with dots": text(service="service: {telemetry.metrics.logs.tag_records: true}\n"),
+}
+
+CARRIES_ON = {
+    # For the beginning of each row of the page's table.
+    "a number, size or time with something else": text(source="rate: 50x"),
+    "a port beyond 65535": text(output="{name: http, match: a, host: 127.0.0.1, port: 70000}"),
+    "a broken regular expression in `match_regex`": text(output="{name: stdout, match_regex: '(a'}"),
+    "`processors` of a filter": text("{name: modify, match: '*', processors: {logs: []}}"),
+    "a file to read that is missing": text("{name: checklist, match: '*', lookup_key: a, record: b c, file: nope}"),
+    "an unknown operator in the condition of a route": text(
+        source="routes: {logs: [{name: r, condition: {rules: [{field: $a, op: like, value: b}]}, to: {outputs: [exit]}}]}"
+    ),
 }
 
 
@@ -80,6 +101,24 @@ def said(config: str) -> list[str]:
 @pytest.mark.parametrize("config", STARTS.values(), ids=STARTS.keys())
 def test_what_starts_is_no_error(config: str, tmp_path: Path) -> None:
     assert said(config) == []
+    if BINARY is None:
+        pytest.skip("no fluent-bit binary found")
+    assert outcome(config, tmp_path) == 0
+
+
+def rows() -> list[str]:
+    section = PAGE.read_text().partition("## What is an error although Fluent Bit starts")[2].partition("\n## ")[0]
+    return [line.removeprefix("| ").partition(" |")[0] for line in section.splitlines() if line.startswith("| ")][1:]
+
+
+def test_the_page_names_what_is_an_error_although_fluent_bit_starts() -> None:
+    assert [begin for begin in CARRIES_ON if not any(row.startswith(begin) for row in rows())] == []
+    assert len(rows()) == len(CARRIES_ON)
+
+
+@pytest.mark.parametrize("config", CARRIES_ON.values(), ids=CARRIES_ON.keys())
+def test_what_starts_and_does_something_else_is_an_error(config: str, tmp_path: Path) -> None:
+    assert len(said(config)) == 1
     if BINARY is None:
         pytest.skip("no fluent-bit binary found")
     assert outcome(config, tmp_path) == 0

@@ -154,6 +154,12 @@ def type_named(name: str) -> ValueType:
     return _BY_NAME.get(name) or ValueType(name, "any text", None)
 
 
+@cache
+def one_of(values: tuple[str, ...]) -> ValueType:
+    """The rule for an option that takes nothing but these words, in any case."""
+    return ValueType("one of", f"{', '.join(values[:-1])} or {values[-1]}", _one_of(*values), fatal=True)
+
+
 _HIGHEST = 2**31 - 1
 _LEVEL = ValueType("log level", "off, error, warn, info, debug or trace", _one_of(*LOG_LEVELS), fatal=True)
 _PORT = ValueType("port", "a port number from 1 to 65535", _within(0, 65535, integer))

@@ -7,7 +7,7 @@ from nectary.fluentbit.findings import Stage
 from nectary.fluentbit.schema import PluginSchema
 from nectary.fluentbit.validate import regexes
 from nectary.fluentbit.validate.report import Report, key_place, shown, value_place
-from nectary.fluentbit.values import TRUE_WORDS, boolean
+from nectary.fluentbit.values import TRUE_WORDS, boolean, words
 
 BUILT_IN_PARSERS = frozenset({"docker", "cri", "java", "go", "ruby", "python"})
 """Multiline parsers every Fluent Bit has."""
@@ -123,15 +123,23 @@ def _notable(report: Report, section: Section, plugin: PluginSchema, prop: Prope
         return
     if role in {"file read", "secret file read"}:
         file_exists(report, prop, value, _subject(plugin, prop), dry_run=(plugin.kind, plugin.name) in _LOOK_EARLY)
-    elif "parser" in name and name not in _NO_PARSER_NAMES:
+    else:
+        parsers_and_patterns(report, plugin, prop, value)
+
+
+def parsers_and_patterns(report: Report, plugin: PluginSchema, prop: Property, value: str) -> None:
+    """Names of parsers and regular expressions in the value of an option, of a section or of a unit of processors."""
+    name = prop.name
+    if "parser" in name and name not in _NO_PARSER_NAMES:
         _parsers(report, plugin, prop, value)
     elif pattern := _pattern(plugin, name, value):
         fault = regexes.fault(pattern)
         if fault:
-            stage = Stage.DRY_RUN if name == "match_regex" and plugin.kind == "filter" else Stage.START
-            report.error(
-                value_place(prop), "bad_regex", _subject(plugin, prop), f"the regular expression is broken: {fault}", "", stage
-            )
+            message = f"the regular expression is broken: {fault}"
+            report.error(value_place(prop), "bad_regex", _subject(plugin, prop), message, "", _stage_of_pattern(plugin, name))
+    elif (plugin.kind, plugin.name) == ("filter", "grep") and name in {"regex", "exclude"} and len(value.split(None, 1)) < 2:
+        message = f'"{prop.key}" of grep has a key and no regular expression'
+        report.error(value_place(prop), "bad_value", _subject(plugin, prop), message, "write it behind the key", Stage.START)
 
 
 def _subject(plugin: PluginSchema, prop: Property) -> str:
@@ -139,12 +147,21 @@ def _subject(plugin: PluginSchema, prop: Property) -> str:
 
 
 def _pattern(plugin: PluginSchema, name: str, value: str) -> str:
-    """The regular expression in an option's value, or "" when it has none."""
+    """The regular expression in an option's value, or "" when it has none (or maybe none)."""
     if name in {"match_regex", "tag_regex"}:
         return value
     if (plugin.kind, plugin.name) in {("filter", "grep"), ("filter", "log_to_metrics")} and name in {"regex", "exclude"}:
         return value.partition(" ")[2].strip()
-    return ""
+    if (plugin.kind, plugin.name, name) == ("filter", "rewrite_tag", "rule"):
+        return words(value)[1] if len(words(value, 3)) > 3 else ""
+    return value if (plugin.kind, plugin.name, name) == ("processor", "content_modifier", "pattern") else ""
+
+
+def _stage_of_pattern(plugin: PluginSchema, name: str) -> Stage:
+    """When a broken expression stops the program; an output or input only goes without the records."""
+    if name == "match_regex" and plugin.kind == "filter":
+        return Stage.DRY_RUN
+    return Stage.NEVER if name in {"match_regex", "tag_regex"} else Stage.START
 
 
 def _may_use_tls(report: Report, section: Section) -> bool:
