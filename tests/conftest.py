@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 
 from nectary.db import tables
@@ -25,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if name.startswith("NECTARY_") and name not in ("NECTARY_SHARED", "NECTARY_TEST_POSTGRES", "NECTARY_TEST_KUBECONFIG"):
             del os.environ[name]  # the tests' settings are their own
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a server that compiles all it imports takes seconds to start
+    hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine makes no example fail
+    hypothesis.settings.load_profile("patient")
     os.environ["NECTARY_CORE"] = "false"  # no pipelines beside the servers of tests that are about other things
 
 

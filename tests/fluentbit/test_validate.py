@@ -5,8 +5,8 @@ import pytest
 from nectary.fluentbit import schema
 from nectary.fluentbit.document import Format
 from nectary.fluentbit.findings import Finding
-from nectary.fluentbit.formats import format_named
-from nectary.fluentbit.validate import check
+from nectary.fluentbit.formats import format_named, parse
+from nectary.fluentbit.validate import Surroundings, check, examine
 
 
 def found(text: str, form: Format = Format.CLASSIC, **known: object) -> list[Finding]:
@@ -128,9 +128,9 @@ def test_parsers_of_the_same_file_count() -> None:
 
 def test_two_listeners_on_one_port_are_an_error_unless_addresses_or_protocols_differ() -> None:
     text = "[INPUT]\n    name tcp\n[INPUT]\n    name syslog\n    mode tcp\n    port 5170\n"
-    (finding,) = found(text)
+    (finding,) = found(text, parsers=["syslog-rfc5424"])
     assert (finding.kind, finding.subject, finding.line, finding.stage) == ("duplicate_port", "input.syslog.port", 6, "start")
-    assert found(text.replace("mode tcp", "mode udp")) == []
+    assert found(text.replace("mode tcp", "mode udp"), parsers=["syslog-rfc5424"]) == []
     apart = "[INPUT]\n    name tcp\n    listen 127.0.0.1\n[INPUT]\n    name tcp\n    listen 127.0.0.2\n"
     assert found(apart) == []
     server = "[SERVICE]\n    http_server on\n[INPUT]\n    name http\n    port 2020\n"
@@ -182,6 +182,28 @@ def test_a_fleet_must_not_bring_its_own_calyptia_section() -> None:
     text = "[CUSTOM]\n    name calyptia\n    fleet_id x\n"
     assert found(text) == []
     assert brief(text, fleet=True) == [("calyptia_in_fleet", "custom.calyptia", 2, 5)]
+
+
+def test_a_syslog_input_without_a_parser_is_told_which_one_it_will_look_for() -> None:
+    source = "[INPUT]\n    name syslog\n    mode {}\n    tag a\n[OUTPUT]\n    name stdout\n    match a\n"
+    (finding,) = found(source.format("tcp"))
+    assert (finding.kind, finding.severity, finding.line) == ("unknown_parser", "warning", 1)
+    assert '"syslog-rfc5424"' in finding.message
+    assert '"syslog-rfc3164-local"' in found(source.format("unix_udp"))[0].message
+    assert found("[SERVICE]\n    parsers_file parsers.conf\n" + source.format("tcp")) == []
+    assert found(source.format("tcp"), parsers=["syslog-rfc5424"]) == []
+
+
+def test_telemetry_cannot_be_told_in_classic() -> None:
+    (finding,) = found("[SERVICE]\n    telemetry on\n")
+    assert (finding.kind, finding.remedy, finding.dry_run_detects) == ("bad_structure", "only YAML can say it", True)
+
+
+def test_a_folder_for_stored_records_may_come_from_who_runs_it_or_from_a_file_that_was_not_read() -> None:
+    source = "[INPUT]\n    name dummy\n    storage.type filesystem\n[OUTPUT]\n    name stdout\n    match *\n"
+    assert [each[:2] for each in brief(source)] == [("missing_property", "service.storage.path")]
+    assert examine(parse(source, "", Format.CLASSIC), around=Surroundings(storage=True)) == []
+    assert found("@INCLUDE service.conf\n" + source) == []
 
 
 def test_a_listener_with_tls_needs_its_certificate_and_key() -> None:

@@ -59,3 +59,10 @@ async def test_any_json_survives_the_way_through_lua(records: list[dict[str, Any
         "function cb_filter(tag, ts, record) return 2, ts, record end", [{"record": record} for record in records]
     )
     assert [result["result"][2] for result in results] == records
+
+
+async def test_numbers_as_keys_make_a_list_or_a_map_as_in_fluent_bit() -> None:
+    # As a real one prints them; where a key is beyond every list, what it does is not defined.
+    made = "{a = {[1.5] = 2}, b = {[0.5] = 1}, c = {[2] = 1, x = 2}, d = {[1/0] = 1}}"
+    [result] = await run(f"function cb_filter(t, ts, r) return 2, ts, {made} end", [{"record": {}}])
+    assert result["result"][2] == {"a": [None], "b": {"0.5": 1}, "c": [None, 1], "d": {"inf": 1}}

@@ -2,7 +2,8 @@
 
 The listing says names, types and defaults. It does not say which options may repeat, which hold secrets or files, what a plugin
 needs to start, or what the core takes beside it: for plugins and options the nearest shipped version also has, those facts come
-from there; for the rest the schema says nothing, so that nothing is refused on a guess.
+from there; for the rest the schema says nothing, so that nothing is refused on a guess. The only values an
+option takes are left out, as another version may know more.
 """
 
 import json

@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
-from nectary.fluentbit.values import CORE_FATAL_AT_LOAD, CORE_VALUES, SERVICE_VALUES, ValueType, type_named
+from nectary.fluentbit.values import CORE_FATAL_AT_LOAD, CORE_VALUES, SERVICE_VALUES, ValueType, one_of, type_named
 
 SHAPE = "fluentbit-plugin-options/1"
 DEFAULT_VERSION = "5.1.1"
@@ -34,13 +34,16 @@ class InvalidSchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option as the program declares it. type: its own word ("size"); repeatable: may be set more than once."""
+    """One option as the program declares it. type: its own word ("size"); repeatable: may be set more than once; values: the
+    only ones with which it starts, () for any.
+    """
 
     name: str
     type: str
     default: str | None = None
     repeatable: bool = False
     dynamic_env: bool = False
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ _NOTABLE = frozenset(
 class PluginSchema:
     """One plugin: own options, the shared groups it has, and what is known about its files, secrets, ports and needs.
 
-    required: groups of names, one of each must be set or start fails. signals: what it handles ("logs", ...). tls: "none",
+    required: groups of names, one of each must be set or start fails; excuses: the first of a group to the options, and their
+    values (none: any), with which it need not be. signals: what it handles ("logs", ...). tls: "none",
     "optional", "on" or "". unchecked: takes any property. listen: {"port", "protocol"} or None. build: "release",
     "optional", "windows" or "test".
     """
@@ -90,6 +94,7 @@ class PluginSchema:
     files: Mapping[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     required: tuple[tuple[str, ...], ...] = ()
+    excuses: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     shared: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -270,7 +275,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _option(raw: Mapping[str, Any]) -> Option:
-    return Option(raw["name"], raw["type"], raw.get("default"), raw.get("multi", False), raw.get("dynamic_env", False))
+    return Option(
+        raw["name"], raw["type"], raw.get("default"), raw.get("multi", False), raw.get("dynamic_env", False),
+        tuple(raw.get("values", ())),
+    )  # fmt: skip
 
 
 def _plugin(kind: str, name: str, raw: Mapping[str, Any], shared: Mapping[str, Any]) -> PluginSchema:
@@ -289,12 +297,13 @@ def _plugin(kind: str, name: str, raw: Mapping[str, Any], shared: Mapping[str, A
         {option.lower(): role for option, role in raw.get("files", {}).items()},
         frozenset(option.lower() for option in raw.get("secrets", ())),
         tuple(tuple(group) for group in raw.get("requires_at_start", ())),
+        raw.get("required_unless", {}),
         shared,
     )
 
 
 def _rule(option: Option, origin: str, *, late: bool = False) -> Rule:
-    return Rule(option, type_named(option.type), origin, late)
+    return Rule(option, one_of(option.values) if option.values else type_named(option.type), origin, late)
 
 
 def _group_rules(shared: Mapping[str, Any], group: str, origin: str, *, late: bool = False) -> dict[str, Rule]:

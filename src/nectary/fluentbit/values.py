@@ -154,6 +154,12 @@ def type_named(name: str) -> ValueType:
     return _BY_NAME.get(name) or ValueType(name, "any text", None)
 
 
+@cache
+def one_of(values: tuple[str, ...]) -> ValueType:
+    """The rule for an option that takes nothing but these words, in any case."""
+    return ValueType("one of", f"{', '.join(values[:-1])} or {values[-1]}", _one_of(*values), fatal=True)
+
+
 _HIGHEST = 2**31 - 1
 _LEVEL = ValueType("log level", "off, error, warn, info, debug or trace", _one_of(*LOG_LEVELS), fatal=True)
 _PORT = ValueType("port", "a port number from 1 to 65535", _within(0, 65535, integer))
@@ -242,7 +248,13 @@ def fails_load(name: str, text: str) -> bool:
     return accepted is None or not accepted(int(found[1]) if found else 0)
 
 
+SMALLEST_STACK = 4096
+"""Bytes of a page on most machines: Fluent Bit refuses a smaller coro_stack_size."""
+
 SERVICE_VALUES: dict[str, ValueType] = {
+    "coro_stack_size": ValueType(
+        "stack size", f"a whole number of bytes from {SMALLEST_STACK}", _within(SMALLEST_STACK, _HIGHEST, integer), fatal=True
+    ),
     "log_level": _LEVEL,
     "flush": ValueType("flush", "a number of seconds above 0, such as 1 or 0.5", _within(1e-9, 1e18, number), fatal=True),
     "http_port": _PORT,

@@ -8,7 +8,7 @@ jit.off()
 local null = require("string.buffer").decode("\3") -- the NULL light userdata that Fluent Bit calls flb_null
 local sethook, error, getmetatable, pcall, setmetatable = debug.sethook, error, getmetatable, pcall, setmetatable
 local tostring, type, rawget = tostring, type, rawget
-local maxn, loadtext = table.maxn, load
+local floor, maxn, loadtext = math.floor, table.maxn, load
 
 string.dump = nil
 
@@ -69,6 +69,12 @@ function kit.hook() sethook(tick, "", STEP) end
 function kit.array(list) return setmetatable(list, {type = 1}) end
 function kit.map(fields) return setmetatable(fields, {type = 2}) end
 
+-- The largest number among the keys, cut to a whole one as flb_lua_arraylength cuts it; 0 where it is beyond any list.
+local function last(list)
+  local number = floor(maxn(list))
+  return number < 2 ^ 31 and number or 0
+end
+
 -- How Fluent Bit would pack a value (src/flb_lua.c): a table by its metatable's type, else as a list when it has a first
 -- part numbered from 1, else as a map. An empty table without a mark is a map.
 function kit.kind(value)
@@ -77,13 +83,13 @@ function kit.kind(value)
   local meta = getmetatable(value)
   local mark = type(meta) == "table" and rawget(meta, "type")
   if type(mark) == "number" then return mark == 1 and "list" or "map" end
-  return maxn(value) > 0 and "list" or "map"
+  return last(value) > 0 and "list" or "map"
 end
 
 function kit.length(list)
   local meta = getmetatable(list)
   if type(meta) == "table" and rawget(meta, "type") == 1 then return #list end
-  return maxn(list)
+  return last(list)
 end
 
 -- Loads the script as Fluent Bit does, with the name it uses; the error, or nothing.

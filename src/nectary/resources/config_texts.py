@@ -51,7 +51,7 @@ def require_sound(
     except ConfigError as error:
         found = [from_problem(problem) for problem in error.problems]
         raise Invalid(refusal, published.detail(found, schema=about)) from None
-    around = validate.Surroundings(files=files, secrets=secrets, fleet=fleet)
+    around = validate.Surroundings(files=files, secrets=secrets, fleet=fleet, storage=not fleet)
     found = validate.examine(document, schema=about, around=around)
     if (detail := published.detail(found, document, schema=about)) is not None:
         raise Invalid(refusal, detail)

@@ -6,6 +6,7 @@ from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 from nectary.fluentbit.schema import PluginSchema
 from nectary.fluentbit.validate.conditions import Conditions
 from nectary.fluentbit.validate.names import unknown_plugin
+from nectary.fluentbit.validate.needs import lacking, parsers_and_patterns
 from nectary.fluentbit.validate.report import Report, shown, start
 from nectary.fluentbit.values import STRUCTURED
 
@@ -101,12 +102,14 @@ def _option(report: Report, at: tuple[str, str], plugin: PluginSchema, key: Scal
             message = f'"{key.text}" of {plugin.name} cannot be {shown(text)}'
             stage = Stage.START if rule.value.fatal else Stage.NEVER
             report.error((file, item.line, item.column), "bad_value", about, message, f"it takes {wants}", stage)
+        elif text and name != "match_regex":
+            prop = Property(key.text, name, item.text, file, key.line, key.column, item.line, item.column)
+            parsers_and_patterns(report, plugin, prop, text)
 
 
 def _needs(report: Report, where: tuple[str, int, int], node: MapNode, plugin: PluginSchema) -> None:
-    given = {key.text.lower() for key, _ in node.pairs}
-    for group in plugin.required:
-        if given.isdisjoint(name.lower() for name in group):
-            subject = f"processor.{plugin.name}.{'|'.join(group)}"
-            message = f"the processor {plugin.name} needs {' or '.join(group)}"
-            report.error(where, "missing_property", subject, message, f"add {group[0]}", Stage.START)
+    given = {key.text.lower(): value.text if isinstance(value, Scalar) else "" for key, value in node.pairs}
+    for group in lacking(plugin, given, lambda option: report.final(given[option])):
+        subject = f"processor.{plugin.name}.{'|'.join(group)}"
+        message = f"the processor {plugin.name} needs {' or '.join(group)}"
+        report.error(where, "missing_property", subject, message, f"add {group[0]}", Stage.START)

@@ -56,7 +56,8 @@ def _published_sentence(finding: Finding, prop: Property | None, schema: Schema)
         return None
     if finding.kind == "unknown_property":
         return f'{plugin.name}: unknown property "{prop.key}"'
-    if finding.kind in {"bad_value", "bad_port"} and (option := plugin.option(prop.name)) is not None:
+    option = plugin.option(prop.name)
+    if finding.kind in {"bad_value", "bad_port"} and option is not None and not option.values:
         return f'{plugin.name}: expected "{prop.key}" to be a valid {option.type}; got "{prop.value[:200]}"'
     return None
 

@@ -1,12 +1,21 @@
 """The service section: keys Fluent Bit would ignore without a word, and values it stops on."""
 
+from collections.abc import Callable
+
 from nectary.fluentbit.document import Property
 from nectary.fluentbit.findings import Stage
 from nectary.fluentbit.validate import telemetry
 from nectary.fluentbit.validate.report import Report, key_place, shown, value_place
-from nectary.fluentbit.values import leading_double
+from nectary.fluentbit.values import SMALLEST_STACK, leading_double
 
 _REPEATABLE = frozenset({"parsers_file", "plugins_file"})
+_STOPS: dict[str, Callable[[str], bool]] = {
+    # Wrong values on which the program stops (set_log_level in src/flb_config.c, flb_main in src/fluent-bit.c), "" among them;
+    # all others go through atoi or count as "off".
+    "log_level": lambda _: True,
+    "flush": lambda text: leading_double(text) <= 0,
+    "coro_stack_size": lambda text: 0 <= leading_double(text) < SMALLEST_STACK,
+}
 _FILES = {"parsers_file": Stage.LOAD, "plugins_file": Stage.LOAD, "streams_file": Stage.START}
 
 
@@ -18,7 +27,7 @@ def check(report: Report) -> None:
         name = prop.name
         subject = f"service.{name[:200]}"
         rule = rules.get(name)
-        if name == "telemetry" and not report.classic:
+        if name == "telemetry" or name.startswith("telemetry."):
             telemetry.check_service(report, prop)
         elif prop.nested is not None:
             message = f'"{prop.key}" of the service cannot be a list or map'
@@ -47,11 +56,12 @@ def _value(report: Report, prop: Property, subject: str) -> None:
     rule = report.schema.service[prop.name]
     value = report.final(prop.value)
     if not value:
+        if value == "" and prop.name in _STOPS:
+            message = f'"{prop.key}" of the service is empty'
+            report.error(value_place(prop), "empty_value", subject, message, f"it takes {rule.value.wants}", Stage.LOAD)
         return
     if wants := rule.value.problem(value):
-        # log_level and flush stop the program; the others go through atoi, atof or count as "off".
-        stops = prop.name == "log_level" or (prop.name == "flush" and leading_double(value) <= 0)
-        stage = Stage.LOAD if stops else Stage.NEVER
+        stage = Stage.LOAD if prop.name in _STOPS and _STOPS[prop.name](value) else Stage.NEVER
         message = f'"{prop.key}" of the service cannot be {shown(value)}'
         kind = "bad_port" if prop.name == "http_port" and value.lstrip("+-").isdigit() else "bad_value"
         report.error(value_place(prop), kind, subject, message, f"it takes {wants}", stage)

@@ -11,7 +11,7 @@ class Surroundings:
     files: the names that will lie beside the configuration (fleet or pipeline files), or a function that says whether a path
     is there (True, False, None for "cannot tell"). secrets: the names `{{ secrets.X }}` may use. parsers: parsers defined
     elsewhere; with names given, the list is taken as complete. env: the process environment. fleet: the text is for the
-    agents of a fleet, which brings more rules.
+    agents of a fleet, which brings more rules. storage: whoever runs it gives the service a storage.path.
     """
 
     files: Collection[str] | Callable[[str], bool | None] | None = None
@@ -19,6 +19,7 @@ class Surroundings:
     parsers: Collection[str] | None = None
     env: Mapping[str, str] | None = None
     fleet: bool = False
+    storage: bool = False
 
     def has_file(self, path: str) -> bool | None:
         """Whether the file at `path` is there; None when nobody can tell, as with absolute paths and a list of names."""

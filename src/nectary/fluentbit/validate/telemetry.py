@@ -21,9 +21,11 @@ def check_service(report: Report, prop: Property) -> None:
 
 
 def _check(report: Report, prop: Property, subject: str, leaves: tuple[str, ...]) -> None:
-    if prop.nested is None:
-        where = (prop.file, prop.value_line, prop.value_column)
-        report.error(where, "bad_structure", subject, "telemetry is a map", "start with metrics:", Stage.LOAD)
+    if prop.nested is None or prop.name != "telemetry":
+        dotted = prop.name != "telemetry"
+        where = (prop.file, prop.line, prop.column) if dotted else (prop.file, prop.value_line, prop.value_column)
+        remedy = "only YAML can say it" if report.classic else "start with telemetry: and metrics: below it"
+        report.error(where, "bad_structure", subject, "telemetry is a map", remedy, Stage.LOAD)
         return
     _level(report, (prop.file, subject), prop.nested, _PATH, leaves)
 
