@@ -62,7 +62,7 @@ class CoreInstance:
 
     async def run(self, stop: asyncio.Event, *, stop_pipelines: bool = False) -> None:
         """Work until `stop` is set. Pipelines run on afterwards, unless told otherwise."""
-        works = (self._turning, self._pinging, self._listening, self._counting)
+        works = (self._turning, self._pinging, self._listening, self._counting, self.errands.taps.watch)
         loops = [asyncio.create_task(for_ever(work)) for work in works]
         try:
             await stop.wait()
