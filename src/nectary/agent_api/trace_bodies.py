@@ -25,8 +25,8 @@ Event = dict[str, Any]
 
 _DEEPEST = 32
 _MOST = 1024 * 1024
-"""Bytes of a body that are read, to the end of an event: Fluent Bit copies whole chunks again and again, up to 2 MB into each
-event, and the server has others to answer, too. The next body comes within a second."""
+"""Bytes of a body after which only events without records are taken, which say what became of them: Fluent Bit copies whole
+chunks again and again, up to 2 MB into each event, and the server has others to answer, too."""
 _SWALLOWED = "records without a value"
 _BROKEN = re.compile(r'"records":"start_time",(\d{1,20}):"end_time",(\d{1,20}):\["((?:\\x[0-9a-f]{2,8})+)",')
 _MENDED = rf'"records":[],"start_time":\1,"end_time":\2,"{_SWALLOWED}":["",'
@@ -38,8 +38,8 @@ def decode(body: bytes) -> list[Event]:
     """The events of a body, in the order they happened, whatever its Content-Type says: `json` (one array), `json_lines`,
     `json_stream` (objects on end) and `msgpack` (`[time, event]` on end).
 
-    Raises Invalid when there is none; a body cut short gives those before the cut, and a long one those at its beginning, each
-    with its last records.
+    Raises Invalid when there is none; a body cut short gives those before the cut, and of a long one not all that have records
+    are given. Of many records an event has the last.
     """
     first = body.lstrip()[:1]
     events = list(_of_json(body) if first in (b"{", b"[") else _of_msgpack(body))
@@ -52,12 +52,13 @@ def _of_json(body: bytes) -> Iterator[Event]:
     text = _BROKEN.sub(_MENDED, body.decode("utf-8", "replace"))
     decoder = json.JSONDecoder(parse_constant=lambda _: None)
     at = _after(_BEFORE, text, 0)
-    while text.startswith("{", at) and at < _MOST:
+    while text.startswith("{", at):
+        began = at
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             return
-        yield from _mended(value)
+        yield from (event for event in _mended(value) if began < _MOST or not event.get("records"))
         at = _after(_BETWEEN, text, at)
 
 
@@ -89,14 +90,15 @@ def _of_msgpack(body: bytes) -> Iterator[Event]:
         ext_hook=lambda _code, data: data,
     )
     unpacker.feed(body)
+    began = 0
     try:
         for entry in unpacker:
             waiting = entry[1] if isinstance(entry, list) and not isinstance(entry, _Pairs) and len(entry) == 2 else entry
             while isinstance(waiting, _Pairs):
                 event, waiting = _unshifted(waiting)
-                yield event
-            if unpacker.tell() >= _MOST:
-                return
+                if began < _MOST or not event.get("records"):
+                    yield event
+            began = unpacker.tell()
     except (ValueError, msgpack.UnpackException):
         return
 

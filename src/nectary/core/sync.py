@@ -21,12 +21,13 @@ from nectary.core.identity import Identity, NotOursError, Wanted
 from nectary.core.metrics import Meter
 from nectary.core.pace import Pace, Trouble, for_ever
 from nectary.core.reports import CORE, tell, tell_endpoints
-from nectary.core.runtimes import Event, Keep, Observed, Runtime, RuntimeUnavailableError
+from nectary.core.runtimes import Event, Keep, Observed, Parting, Runtime, RuntimeUnavailableError
 from nectary.core.secrets import Opener
 from nectary.core.server import Server
 from nectary.core.taps import Taps
 
 _FAULT = "RuntimeFault"
+_LAST_WORDS = 5.0  # seconds that the server gets to take what pipelines had counted when they were ended
 _log = log.logger("nectary.core")
 
 
@@ -55,6 +56,8 @@ class CoreInstance:
         self._unavailable: Problem | None = None
         self._settled, self._failing = False, False
         self.meter = Meter(self._project, runtime.http)
+        if isinstance(runtime, Parting):
+            runtime.leaving = self.meter.last
         taps = Taps(runtime, server.url, self._tap_token, verify=server.verify)
         self.errands = Errands(runtime, taps, self._wake, logs_every=self.pace.logs)
 
@@ -74,9 +77,13 @@ class CoreInstance:
 
     async def close(self, *, stop_pipelines: bool = False) -> None:
         await self.errands.close()
-        await self.meter.close()
         if self._runs:
             await self.runtime.close(stop=stop_pipelines)
+            if stop_pipelines and isinstance(self.runtime, Parting):
+                with contextlib.suppress(Refused, Unreachable, TimeoutError):
+                    async with asyncio.timeout(_LAST_WORDS):
+                        await self.count()
+        await self.meter.close()
         for asking in {self._project, self._own} - {None}:
             assert asking is not None
             await asking.close()

@@ -38,7 +38,10 @@ _LOOK = 1.0
 """Seconds from one look at what is tapped to the next: Fluent Bit's counters are as old."""
 _MOST_COPIED = 4 * 1024 * 1024
 """Bytes a second that a tap that stays on may make a Fluent Bit copy."""
-_MOMENT, _PAUSE = (0.05, 0.5), 10.0
+_MOMENT_COPIED, _SHORTEST, _PAUSE = 128 * 1024 * 1024, 0.05, 10.0
+"""Bytes that it may make it copy in a moment, seconds of the shortest, and seconds from one to the next."""
+_DELIVERED = 0.5
+"""Seconds that an output takes to deliver a chunk, as a rule: then it is seen at all four stages."""
 _CHUNK = 2_000_000
 """Bytes that Fluent Bit puts into one chunk, about (FLB_INPUT_CHUNK_FS_MAX_SIZE)."""
 _log = log.logger("nectary.core")
@@ -194,7 +197,7 @@ class Taps:
         if now >= place.rests_until:
             place.rests_until = now + _PAUSE
             await self._switch_on(address, place, tap.inputs, body)
-            await asyncio.sleep(min(max(_MOST_COPIED / place.cost, _MOMENT[0]), _MOMENT[1]))
+            await asyncio.sleep(max(_SHORTEST, min(_MOMENT_COPIED / place.cost, tap.flush + _DELIVERED)))
             await self._switch_off(address, place)
 
     async def _weigh(self, place: _Place, address: str, tap: Tap) -> None:
