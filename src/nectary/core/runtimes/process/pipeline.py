@@ -194,7 +194,8 @@ class Pipeline:
     def _keep_as_current(self, target: Deployment) -> None:
         if target == self.current:
             return
-        if self.current is None or self._print(self.current) != self._print(target):
+        news = self.current is None or self._print(self.current) != self._print(target)
+        if news and not self._closed:  # else the last word is that nobody reaches it
             said = f"Fluent Bit {self.home.program.version} runs it, {_many(self.count)}"
             self.events.add("Started", said, silence=0)
         try:
