@@ -57,6 +57,19 @@ def test_an_appended_chunk_tells_its_whole_way(shared: Path) -> None:
     assert [third["plugin_instance"], fourth["type"]] == ["modify.1", 3]
 
 
+@pytest.mark.parametrize("format", ["json", "msgpack"])
+def test_of_a_long_body_the_beginning_is_read_and_of_each_event_its_last_records(format: str) -> None:
+    chunk = [{"timestamp": number, "record": {"log": "x" * 1_000}} for number in range(100)]
+    event = {**WHOLE, "type": 3, "records": chunk}
+    packed = msgpack.packb([msgpack.ExtType(0, bytes(8)), event])
+    end = msgpack.packb([msgpack.ExtType(0, bytes(8)), WHOLE])
+    body = (json.dumps(event) * 30 + json.dumps(WHOLE)).encode() if format == "json" else packed * 30 + end
+    *events, last = decode(body)
+    assert 10 <= len(events) <= 12, "as many as there are in a mebibyte"
+    assert last == WHOLE, "and what became of them"
+    assert all([each["timestamp"] for each in one["records"]] == list(range(85, 100)) for one in events)
+
+
 def test_a_broken_event_may_swallow_a_broken_event() -> None:
     inner = BROKEN % json.dumps(WHOLE)
     one, two, three = decode((BROKEN % inner).encode())

@@ -76,10 +76,17 @@ async def test_without_a_running_session_nothing_is_taken(world: World) -> None:
     agent = await _agent(world)
     before = await world.rows()
     await agent.refused("POST", f"/v1/traces/{made['id']}", 404, "no active trace session", content=json.dumps(EVENT))
-    await agent.refused("POST", f"/v1/traces/{made['id']}", 422, "invalid trace record", content=b"nonsense")
-    await agent.refused("POST", f"/v1/traces/{made['id']}", 422, "invalid trace record", content=b'{"type":9}')
+    await agent.refused("POST", f"/v1/traces/{made['id']}", 404, "no active trace session", content=b"nonsense")
     await agent.refused("POST", "/v1/traces/x", 422, "invalid pipeline ID", content=json.dumps(EVENT))
     assert await world.rows() == before
+
+
+async def test_what_is_no_trace_record_is_refused(world: World) -> None:
+    pipeline_id, session_id = await _traced(world)
+    agent = await _agent(world)
+    await agent.refused("POST", f"/v1/traces/{pipeline_id}", 422, "invalid trace record", content=b"nonsense")
+    await agent.refused("POST", f"/v1/traces/{pipeline_id}", 422, "invalid trace record", content=b'{"type":9}')
+    assert await _records(world, session_id) == []
 
 
 async def test_strangers_cannot_post_into_a_session(world: World) -> None:
@@ -100,7 +107,7 @@ async def test_a_session_holds_so_many_records_and_each_so_much(world: World) ->
     world.context.settings.trace_record_limit = 3
     said = await world.machine.ask("POST", f"/v1/traces/{pipeline_id}", 201, content=json.dumps(EVENT) * 2)
     assert said == {"totalInserted": 2}
-    chunk = [{"timestamp": number, "record": {"log": "x" * 10_000}} for number in range(20)]
+    chunk = [{"timestamp": number, "record": {"log": "x" * 2_500}} for number in range(20)]
     body = json.dumps({**EVENT, "type": 3, "records": chunk}) * 5
     assert await world.machine.ask("POST", f"/v1/traces/{pipeline_id}", 201, content=body) == {"totalInserted": 1}
     newest, *_ = await _records(world, session_id)

@@ -1,5 +1,6 @@
 """`nectary core run`, the real program, over the fake runtime: its variables, its faults, its end."""
 
+import base64
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from nectary.core.runtimes import RuntimeUnavailableError
 from tests.harness.serving import Served, serving
 
 PATIENCE = 120.0
+TOKEN = base64.urlsafe_b64encode(b'{"TokenID":"t","ProjectID":"p"}').decode() + ".x"
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +79,13 @@ def test_it_runs_by_the_originals_variables_and_ends_well(server: Served, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--token", "x", "--interval", "soon"], "'soon' is no time"),
+        (["--token", TOKEN, "--interval", "soon"], "'soon' is no time"),
+        (["--token", "x"], "The token is no project token"),
+        (["--token", TOKEN, "--url", "127.0.0.1:5000"], "'127.0.0.1:5000' is no address of a server"),
+        (["--token", TOKEN, "--name", "Bad Name!"], "'Bad Name!' is no name of a core instance"),
         (["--token-file", "nowhere"], "token file nowhere cannot be read"),
         ([], "No token"),
-        (["--token", "x", "--runtime", "kubernetes"], "cannot start"),
+        (["--token", TOKEN, "--runtime", "kubernetes"], "cannot start"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_code_one(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -106,7 +111,7 @@ def test_a_second_one_with_the_state_folder_of_a_first_is_refused(server: Served
 
 
 def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
-    process = begin(tmp_path, "--runtime", "fake", "--url", "http://127.0.0.1:9", "--token", "x")
+    process = begin(tmp_path, "--runtime", "fake", "--url", "http://127.0.0.1:9", "--token", TOKEN)
     try:
         eventually(lambda: "does not answer" in (tmp_path / "log").read_text())
         assert process.poll() is None

@@ -101,6 +101,27 @@ async def test_the_last_counts_are_read_before_a_version_replaces_another(world:
         assert (await counted(world, me, made["id"]))["fluentbit_input"] == 180
 
 
+async def test_the_counts_of_one_that_leaves_are_posted_though_it_is_gone(world: World, tmp_path: Path) -> None:
+    started = clock.seconds() - 30
+    async with fluent_bit(records=100, started=started) as one, fluent_bit(records=7, started=clock.seconds()) as next:
+        machine = Machine(http=[one.url])
+        async with opened(world, tmp_path, machine) as me:
+            await me.turn()
+            assert me.identity is not None
+            made = await pipeline(world, me.identity.id, rawConfig="[INPUT]\n    Name dummy\n[OUTPUT]\n    Name null\n")
+            await me.turn()
+            await me.count()
+            machine.http = []
+            await me.count()  # it is not ready any more, and about to leave
+            one.records = 175
+            await me.meter.last(made["id"], one.url)
+            machine.http = [next.url]
+            await me.count()
+            assert (await counted(world, me, made["id"]))["fluentbit_input"] == 182
+            [agent] = await world.machine.ask("GET", f"/v1/projects/{world.project_id}/agents", 200)
+            assert agent["machineID"] == f"pipeline-{made['id']}-0"
+
+
 async def test_one_that_does_not_answer_keeps_nobody_from_being_counted(world: World, tmp_path: Path) -> None:
     async with fluent_bit(records=3, started=clock.seconds() - 30) as one:
         machine = Machine(http=["http://127.0.0.1:9", one.url])

@@ -54,6 +54,7 @@ async def test_of_two_pipelines_with_one_port_the_first_keeps_it(tmp_path: Path,
         assert said(found, "PortInUse") == (
             f"tcp port {front} is taken by the pipeline name of p; free it, or give this pipeline another port"
         )
+        assert found.events[-1].reason == "PortInUse", "which an alert says last"
         assert (await here.observe())["p"].state == "STARTED"
 
 

@@ -90,6 +90,12 @@ async def test_a_change_under_load_loses_and_doubles_nothing(
         return made.replace("port: 9880", f"port: 9880\n      storage.type: {buffer}")
 
     async with sink() as place, runtime(tmp_path / "state", fluent_bit) as here:
+        left: list[int] = []
+
+        async def leaving(pipeline_id: str, address: str) -> None:
+            left.append(await taken(address))
+
+        here.leaving = leaving
         await running(here, deployment("p", "1", text("1"), front))
         [before] = pids(tmp_path / "state")
         async with load(front) as clients:
@@ -101,6 +107,18 @@ async def test_a_change_under_load_loses_and_doubles_nothing(
         assert not any(one.unsure for one in clients)
         assert (pids(tmp_path / "state") == [before]) is (strategy == "hotReload")
         assert ("Reloaded" in {event.reason for event in found.events}) is (strategy == "hotReload")
+
+        async def all_counted() -> bool:
+            [address] = await here.http("p")
+            return len(left) == 3 and sum(left) + await taken(address) == place.count
+
+        await until(all_counted)
+
+
+async def taken(address: str) -> int:
+    """Records that came in, by a Fluent Bit's own count."""
+    counts = await program.metrics(int(address.rpartition(":")[2]))
+    return int(counts["input"]["http.0"]["records"]) if counts else -1
 
 
 async def test_three_replicas_and_back_under_load(tmp_path: Path, fluent_bit: str) -> None:

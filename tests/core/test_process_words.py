@@ -62,6 +62,12 @@ def told(text: str, at: float = 0.0, now: float = 10.0) -> list[str]:
             "no space left where this pipeline buffers its data; free some, or it loses data",
         ),
         ("[2026/11/24 02:27:19.139] [ info] [output:http:http.0] worker #0 started", None),
+        (
+            "[2026/11/27 02:13:35.125] [error] [output:http:nectary-tap] 127.0.0.1:5000, HTTP status=404\n"
+            + RETRY.format("nectary-tap (out_id=0)")
+            + "\n[2026/11/27 02:13:36.0] [ warn] [input] trace-emitter paused (mem buf overlimit)",
+            None,
+        ),
         ("0: {'key': '[error] [output:http:http.0] a record that was printed'}", None),
     ],
 )

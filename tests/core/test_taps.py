@@ -138,3 +138,27 @@ async def test_a_new_version_is_tapped_again(world: World, tmp_path: Path) -> No
         await world.machine.ask("PATCH", f"/v1/aggregator_pipelines/{id}", 200, json=patch)
         await me.turn()
         assert set(one.traced) == {"made%20up"}
+
+
+async def test_where_much_passes_a_tap_is_on_for_a_moment_now_and_then(world: World, tmp_path: Path) -> None:
+    async with fluent_bit(records=370_000) as one, opened(world, tmp_path, Machine(http=[one.url])) as me:  # in 37 seconds
+        await me.turn()
+        assert me.identity is not None
+        config = "[INPUT]\n    Name http\n[OUTPUT]\n    Name null\n    Match *\n"
+        made = await pipeline(world, me.identity.id, rawConfig=config)
+        await me.turn()
+        body = {"plugins": ["http.0"], "lifespan": "10m"}
+        await world.machine.ask("POST", f"/v1/pipelines/{made['id']}/trace_sessions", 201, json=body)
+        await me.turn()
+        switched = ("POST", "/api/v1/trace/http.0"), ("DELETE", "/api/v1/trace/http.0")
+        assert [each for each in one.asked if each in switched][-2:] == list(switched)
+        assert one.traced == {}, "it was on, and is off"
+        asked = len(one.asked)
+        await me.turn()
+        assert not [each for each in one.asked[asked:] if each in switched], "it rests"
+        # Little passes now, as it takes a few looks to be sure of, and the tap is on for good.
+        [place] = me.errands.taps._on[made["id"]].places.values()
+        while place.cost > 4 * 1024 * 1024:
+            place.at -= 1.0
+            await me.turn()
+        assert set(one.traced) == {"http.0"}

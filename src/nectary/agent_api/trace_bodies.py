@@ -18,11 +18,15 @@ from typing import Any
 import msgpack
 
 from nectary.errors import Invalid
+from nectary.resources.trace_records import bounded
 
 REFUSAL = "invalid trace record"
 Event = dict[str, Any]
 
 _DEEPEST = 32
+_MOST = 1024 * 1024
+"""Bytes of a body after which only events without records are taken, which say what became of them: Fluent Bit copies whole
+chunks again and again, up to 2 MB into each event, and the server has others to answer, too."""
 _SWALLOWED = "records without a value"
 _BROKEN = re.compile(r'"records":"start_time",(\d{1,20}):"end_time",(\d{1,20}):\["((?:\\x[0-9a-f]{2,8})+)",')
 _MENDED = rf'"records":[],"start_time":\1,"end_time":\2,"{_SWALLOWED}":["",'
@@ -34,7 +38,8 @@ def decode(body: bytes) -> list[Event]:
     """The events of a body, in the order they happened, whatever its Content-Type says: `json` (one array), `json_lines`,
     `json_stream` (objects on end) and `msgpack` (`[time, event]` on end).
 
-    Raises Invalid when there is none; a body cut short gives those before the cut.
+    Raises Invalid when there is none; a body cut short gives those before the cut, and of a long one not all that have records
+    are given. Of many records an event has the last.
     """
     first = body.lstrip()[:1]
     events = list(_of_json(body) if first in (b"{", b"[") else _of_msgpack(body))
@@ -48,11 +53,12 @@ def _of_json(body: bytes) -> Iterator[Event]:
     decoder = json.JSONDecoder(parse_constant=lambda _: None)
     at = _after(_BEFORE, text, 0)
     while text.startswith("{", at):
+        began = at
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             return
-        yield from _mended(value)
+        yield from (event for event in _mended(value) if began < _MOST or not event.get("records"))
         at = _after(_BETWEEN, text, at)
 
 
@@ -66,7 +72,7 @@ def _mended(event: Event) -> Iterator[Event]:
     waiting: Any = event
     while isinstance(waiting, dict):
         swallowed = waiting.pop(_SWALLOWED, None)
-        yield _clean(waiting)
+        yield _event(_Pairs(waiting.items()))
         waiting = swallowed[1] if isinstance(swallowed, list) and len(swallowed) == 2 else None
 
 
@@ -84,12 +90,15 @@ def _of_msgpack(body: bytes) -> Iterator[Event]:
         ext_hook=lambda _code, data: data,
     )
     unpacker.feed(body)
+    began = 0
     try:
         for entry in unpacker:
             waiting = entry[1] if isinstance(entry, list) and not isinstance(entry, _Pairs) and len(entry) == 2 else entry
             while isinstance(waiting, _Pairs):
                 event, waiting = _unshifted(waiting)
-                yield event
+                if began < _MOST or not event.get("records"):
+                    yield event
+            began = unpacker.tell()
     except (ValueError, msgpack.UnpackException):
         return
 
@@ -102,8 +111,16 @@ def _unshifted(pairs: _Pairs) -> tuple[Event, Any]:
             (start, _), (end, swallowed) = rest
             whole = _Pairs([*pairs[:place], ("records", []), ("start_time", start), ("end_time", end)])
             inner = swallowed[1] if isinstance(swallowed, list) and len(swallowed) == 2 else None
-            return _clean(whole), inner
-    return _clean(pairs), None
+            return _event(whole), inner
+    return _event(pairs), None
+
+
+def _event(pairs: _Pairs) -> Event:
+    """With the last of its records, which are cut before they are looked at one by one."""
+    cleaned: Event = _clean(
+        _Pairs((key, bounded(value) if key == "records" and type(value) is list else value) for key, value in pairs)
+    )
+    return cleaned
 
 
 def _clean(value: Any, depth: int = 0) -> Any:

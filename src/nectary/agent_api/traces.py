@@ -12,7 +12,7 @@ from nectary.agent_api.credentials import AgentRoute
 from nectary.caller import Caller
 from nectary.edge import context
 from nectary.errors import Invalid
-from nectary.resources import trace_records
+from nectary.resources import trace_records, trace_sessions
 from nectary.resources.trace_records import NewTraceRecord
 
 
@@ -25,6 +25,8 @@ async def post_traces(request: Request) -> Response:
     caller = await _caller(request)
     pipeline_id = _uuid(request.path_params["pipelineID"])
     here = context.of(request)
+    async with here.database.read() as tx:  # before any work is done: bodies come on for a while after a session is over
+        await trace_sessions.active_of(tx, caller, pipeline_id)
     records = _records(trace_bodies.decode(await request.body()))
     async with here.database.write() as tx:  # no audit row: this is data
         taken = await trace_records.take(tx, caller, pipeline_id, records, most=here.settings.trace_record_limit)

@@ -7,6 +7,7 @@ import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,6 +15,7 @@ import nectary
 from nectary import log
 from nectary.cli import output
 from nectary.cli.connection import DATA_DIR, URL, DataDir, token_given
+from nectary.client.calls import claims_of
 from nectary.core import kubernetes_settings, running
 from nectary.core.identity import NotOursError, Wanted
 from nectary.core.pace import Pace
@@ -45,6 +47,17 @@ def _secret(token: str | None, file: Path | None, data_dir: Path) -> str:
         except OSError as error:
             raise Unstartable(f"The token file {file} cannot be read: {error.strerror}.") from None
     return token_given(token, data_dir)
+
+
+def _require_usable(url: str, token: str, name: str) -> None:
+    """Raises Unstartable for what no server would ever take, so that nobody waits for it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Unstartable(f"{url!r} is no address of a server: that is http://host:port or https://host.")
+    if not claims_of(token).get("ProjectID"):
+        raise Unstartable("The token is no project token: it does not name its project. Copy it again, whole.")
+    if not re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
+        raise Unstartable(f"{name!r} is no name of a core instance: 1 to 63 small letters, digits, and hyphens between them.")
 
 
 @app.callback()
@@ -131,6 +144,7 @@ def run(
         skip_service_creation=skip_services,
     )
     secret = _secret(token, token_file, data_dir)
+    _require_usable(url, secret, wanted.name)
     server = Server(url, secret, timeout=_seconds(timeout) or None, verify=not no_tls_verify, proxy=proxy)
     pace = Pace(turn=_seconds(interval))
 

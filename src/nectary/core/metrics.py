@@ -25,6 +25,7 @@ from nectary.client.core_things import Pipeline, RegisteredAgent
 
 PATH = "/api/v2/metrics/prometheus"
 _AT_ONCE = 8
+_MOST_LAST = 20
 _MOST_BYTES = 4 * 1024 * 1024
 _log = log.logger("nectary.core")
 
@@ -46,6 +47,7 @@ class Counted:
     agent: RegisteredAgent | None = None
     registered: str = ""  # the configuration and version it was registered with
     refused: str = ""  # why it was not counted the last time: said once
+    is_here: bool = True  # else it may be about to leave, and its last counts still to come
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Meter:
     http: Callable[[str], Awaitable[Sequence[str]]]
     environment_id: str = ""
     replicas: dict[str, dict[str, Counted]] = field(default_factory=dict)  # pipeline -> address -> replica
+    # Pipeline -> what Fluent Bits said as they left, and when (nanoseconds since the epoch): posted before anything newer.
+    _last: dict[str, list[tuple[Counted, str, int]]] = field(default_factory=dict)
     _client: httpx.AsyncClient | None = None
 
     async def round(self, pipelines: Mapping[str, Pipeline]) -> int:
@@ -74,18 +78,33 @@ class Meter:
     async def of_pipeline(self, pipeline: Pipeline) -> int:
         addresses = list(await self.http(pipeline.id))
         known = self.replicas.setdefault(pipeline.id, {})
-        for gone in known.keys() - set(addresses):
-            del known[gone]
+        for address, replica in list(known.items()):
+            if address not in addresses and not replica.is_here:
+                del known[address]
+            replica.is_here = address in addresses
         for address in addresses:
             if address not in known:
-                taken = {one.number for one in known.values()}
+                taken = {one.number for one in known.values() if one.is_here}
                 known[address] = Counted(next(n for n in range(len(addresses) + len(taken) + 1) if n not in taken))
         posted = 0
-        for address, replica in known.items():
+        while kept := self._last.get(pipeline.id):
+            first = kept[0]
+            await self._post(pipeline, *first)
+            if kept and kept[0] is first:
+                del kept[0]
+        for address, replica in [(address, known[address]) for address in addresses]:
             text = await self._read(address)
-            if text and await self._post(pipeline, replica, text):
+            if text and await self._post(pipeline, replica, text, time.time_ns()):
                 posted += 1
         return posted
+
+    async def last(self, pipeline_id: str, address: str) -> None:
+        """Read the counts of one that leaves. They are posted the next time, so that nothing waits for the server here."""
+        replica = self.replicas.get(pipeline_id, {}).get(address)
+        if replica is not None and (text := await self._read(address)):
+            kept = self._last.setdefault(pipeline_id, [])
+            kept.append((replica, text, time.time_ns()))
+            del kept[:-_MOST_LAST]
 
     def agent(self, pipeline_id: str, address: str) -> RegisteredAgent | None:
         """The agent that a replica is, once it has been counted."""
@@ -94,6 +113,7 @@ class Meter:
 
     def forget(self, pipeline_id: str) -> list[str]:
         """The agents of a pipeline that is gone."""
+        self._last.pop(pipeline_id, None)
         gone = self.replicas.pop(pipeline_id, {})
         return [one.agent.id for one in gone.values() if one.agent is not None]
 
@@ -111,14 +131,14 @@ class Meter:
             return ""  # starting, reloading or gone: what it is, the runtime observes
         return answer.text if answer.status_code == 200 and len(answer.content) <= _MOST_BYTES else ""
 
-    async def _post(self, pipeline: Pipeline, replica: Counted, text: str) -> bool:
+    async def _post(self, pipeline: Pipeline, replica: Counted, text: str, at: int) -> bool:
         families = read(text)
         version = next((labels["version"] for labels, _ in families.get("fluentbit_build_info", []) if "version" in labels), "")
         try:
             if replica.agent is None or replica.registered != f"{version} {pipeline.config.id}":
                 replica.agent = await self._register(pipeline, replica.number, version)
                 replica.registered = f"{version} {pipeline.config.id}"
-            content = encode(families, {"pipeline_id": pipeline.id}, time.time_ns())
+            content = encode(families, {"pipeline_id": pipeline.id}, at)
             await calls.post_metrics(self.project, replica.agent, content)
         except Refused as refused:
             if refused.status in (429, 503):

@@ -21,13 +21,14 @@ from nectary.core.identity import Identity, NotOursError, Wanted
 from nectary.core.metrics import Meter
 from nectary.core.pace import Pace, Trouble, for_ever
 from nectary.core.reports import CORE, tell, tell_endpoints
-from nectary.core.runtimes import Event, Keep, Observed, Runtime, RuntimeUnavailableError
+from nectary.core.runtimes import Event, Keep, Observed, Parting, Runtime, RuntimeUnavailableError
 from nectary.core.secrets import Opener
 from nectary.core.server import Server
 from nectary.core.taps import Taps
 
 _FAULT = "RuntimeFault"
 _DENIED = (401, 403, 410)  # the token is wrong, may not, or was deleted
+_LAST_WORDS = 5.0  # seconds that the server gets to take what pipelines had counted when they were ended
 _log = log.logger("nectary.core")
 
 
@@ -56,6 +57,8 @@ class CoreInstance:
         self._unavailable: Problem | None = None
         self._settled, self._failing = False, False
         self.meter = Meter(self._project, runtime.http)
+        if isinstance(runtime, Parting):
+            runtime.leaving = self.meter.last
         taps = Taps(runtime, server.url, self._tap_token, verify=server.verify)
         self.errands = Errands(runtime, taps, self._wake, logs_every=self.pace.logs)
 
@@ -63,7 +66,7 @@ class CoreInstance:
 
     async def run(self, stop: asyncio.Event, *, stop_pipelines: bool = False) -> None:
         """Work until `stop` is set. Pipelines run on afterwards, unless told otherwise."""
-        works = (self._turning, self._pinging, self._listening, self._counting)
+        works = (self._turning, self._pinging, self._listening, self._counting, self.errands.taps.watch)
         loops = [asyncio.create_task(for_ever(work)) for work in works]
         try:
             await stop.wait()
@@ -75,9 +78,13 @@ class CoreInstance:
 
     async def close(self, *, stop_pipelines: bool = False) -> None:
         await self.errands.close()
-        await self.meter.close()
         if self._runs:
             await self.runtime.close(stop=stop_pipelines)
+            if stop_pipelines and isinstance(self.runtime, Parting):
+                with contextlib.suppress(Refused, Unreachable, TimeoutError):
+                    async with asyncio.timeout(_LAST_WORDS):
+                        await self.count()
+        await self.meter.close()
         for asking in {self._project, self._own} - {None}:
             assert asking is not None
             await asking.close()

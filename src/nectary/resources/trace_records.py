@@ -20,8 +20,8 @@ from nectary.shape import Page, Says, Shape, Time
 records, sessions = tables.trace_records, tables.trace_sessions
 
 _REFUSAL = Says("invalid trace record")
-# A chunk before output shows all it holds so far, so that a day's chunk would be kept again and again.
-_LONGEST = 64 * 1024
+# A chunk shows all that it holds so far, for each portion that comes in, so that it would be kept again and again.
+_LONGEST = 16 * 1024
 _RECORDS = {
     "type": "array",
     "items": {
@@ -141,15 +141,15 @@ async def forget(tx: WriteTx, *, older_than: timedelta, most: int) -> int:
 
 
 def _columns(new: NewTraceRecord) -> dict[str, Any]:
-    return new.model_dump() | {"records": _bounded(new.records)}
+    return new.model_dump() | {"records": bounded(new.records)}
 
 
-def _bounded(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def bounded(given: Sequence[Any]) -> list[Any]:
     """The last of them that fit: those are what the step is about."""
-    kept: list[dict[str, Any]] = []
+    kept: list[Any] = []
     room = _LONGEST
     for record in reversed(given):
-        room -= len(json.dumps(record, separators=(",", ":")))
+        room -= len(json.dumps(record, separators=(",", ":"), default=str))
         if room < 0 and kept:
             break
         kept.append(record)

@@ -4,10 +4,10 @@
 what became of it. A runtime owns what it started and finds it again after a crash: applying twice starts nothing twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Kind = Literal["deployment", "daemonSet", "statefulSet"]
 Strategy = Literal["recreate", "hotReload"]
@@ -170,6 +170,14 @@ class Runtime(Protocol):
 
     async def close(self, *, stop: bool) -> None:
         """Let go. `stop`: stop the pipelines, too; else they run on, and the next start finds them."""
+
+
+@runtime_checkable
+class Parting(Protocol):
+    """A runtime that says so before it replaces or ends a Fluent Bit, while that one still answers, so that its last counts can
+    be read: `leaving`, with the pipeline and an address as `Runtime.http` gives them. It waits for that."""
+
+    leaving: Callable[[str, str], Awaitable[None]]
 
 
 class Keep(Protocol):

@@ -18,6 +18,10 @@ _ADDRESS = re.compile(r"\b((?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-fA-F:]+\]|[A-Za-z0-9]
 _NO_CONNECTION = "no upstream connections available"
 _FULL = "No space left on device"
 WINDOW = 60.0
+TAP = "nectary-tap"
+"""What the output of a live tap is called."""
+# Of a tap nobody has to know more than what it shows; its input is called so by Fluent Bit (flb_chunk_trace_context_new).
+_OF_TAP = re.compile(rf"\b({TAP}|trace-emitter)\b")
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ class Tally:
     def read(self, line: str, now: float) -> None:
         """Take in one line."""
         text = _STAMP.sub("", line.strip())
+        if _OF_TAP.search(text):
+            return
         if match := _RETRY.match(text):
             self._output(match[1], now).retries.append(now)
         elif match := _DROPPED.match(text):
@@ -120,7 +126,7 @@ def end(code: int | None, said: str) -> tuple[str, str]:
     errors = []
     for line in said.splitlines():
         text = _STAMP.sub("", line).strip()
-        if text.startswith(("[error]", "Error:")) or "[error]" in text[:20]:
+        if (text.startswith(("[error]", "Error:")) or "[error]" in text[:20]) and not _OF_TAP.search(text):
             errors.append(text.partition("[error]")[2].strip() or text)
     words = "; ".join(list(dict.fromkeys(errors))[-6:])
     if _FULL in said:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from nectary.core.runtimes import RuntimeUnavailableError
 
 OLDEST = (3, 0, 0)
 """YAML with processors, hot reload and chunk trace are all there from this version on."""
+_STILL, _MOST_STILL = 1.2, 3.0
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 _PLACES = ("fluent-bit", "/opt/fluent-bit/bin/fluent-bit", "/usr/local/bin/fluent-bit")
 _STAMP = re.compile(r"^\[\d{4}/\d\d/\d\d [\d:.]+\] ")
@@ -119,3 +121,12 @@ async def metrics(port: int) -> dict[str, Any]:
         return dict(json.loads(body)) if status == 200 else {}
     except ValueError:
         return {}
+
+
+async def still(port: int) -> None:
+    """Wait until it counts no more, for a moment at most: it tells its counts once a second (flb_me_fd_event)."""
+    until, since, said = time.monotonic() + _MOST_STILL, time.monotonic(), await metrics(port)
+    while said and time.monotonic() < min(until, since + _STILL):
+        await asyncio.sleep(0.1)
+        if (now := await metrics(port)) != said:
+            since, said = time.monotonic(), now

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ _DESIRED, _CURRENT = "desired.json", "current.json"
 @dataclass(frozen=True, slots=True)
 class Home:
     """What all pipelines of a runtime share. listen: where ports open, None for where each configuration says; advertise:
-    the host that is reported as theirs. names: pipeline id -> name, for sentences."""
+    the host that is reported as theirs. names: pipeline id -> name, for sentences. leaving: as `Parting` says."""
 
     program: fluent_bit.Program
     folder: Path
@@ -37,6 +38,7 @@ class Home:
     listen: str | None
     advertise: str
     names: dict[str, str]
+    leaving: Callable[[str, str], Awaitable[None]]
 
 
 class Pipeline:
@@ -192,7 +194,8 @@ class Pipeline:
     def _keep_as_current(self, target: Deployment) -> None:
         if target == self.current:
             return
-        if self.current is None or self._print(self.current) != self._print(target):
+        news = self.current is None or self._print(self.current) != self._print(target)
+        if news and not self._closed:  # else the last word is that nobody reaches it
             said = f"Fluent Bit {self.home.program.version} runs it, {_many(self.count)}"
             self.events.add("Started", said, silence=0)
         try:
@@ -272,6 +275,8 @@ class Pipeline:
                 "ConnectionsCut", f"{cut} connections were in the middle of a message for {_DRAIN:g} s and were cut", silence=0
             )
         self._routed = None
+        await fluent_bit.still(replica.http_port)
+        await self.home.leaving(self.id, replica.address)
         if target.strategy == "hotReload" and replica.can_reload(target):
             why = await replica.reload(target)
             if not why:
@@ -304,6 +309,8 @@ class Pipeline:
             replica = self.replicas[number]
             if replica.child is not None:
                 await self.home.front.drain(self.id, number, _DRAIN)
+                await fluent_bit.still(replica.http_port)
+                await self.home.leaving(self.id, replica.address)
                 await self._stop(replica)
             left = replica.unsent()
             if left:
@@ -369,6 +376,7 @@ class Pipeline:
         without_front = contextlib.suppress(RuntimeUnavailableError, OSError, TimeoutError)  # it must not keep them running
         with without_front:
             await asyncio.gather(*(self.home.front.drain(self.id, one.number, _DRAIN) for one in self.running))
+        await asyncio.gather(*(self.home.leaving(self.id, one.address) for one in self.running))
         await asyncio.gather(*(self._stop(one) for one in self.running))
         with without_front:
             await self.home.front.forget(self.id)

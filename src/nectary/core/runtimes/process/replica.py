@@ -142,6 +142,11 @@ class Replica:
         return 0 if self.child is None else int(self.child.record.facts.get("http", 0))
 
     @property
+    def address(self) -> str:
+        """Where its HTTP server is, as an URL."""
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
     def sockets(self) -> list[render.Socket]:
         return [] if self.child is None else [render.Socket(**one) for one in self.child.record.facts.get("sockets", ())]
 

@@ -36,6 +36,7 @@ class ProcessRuntime:
         self, folder: Path, *, program: str | None = None, listen: str | None = None, advertise: str = "127.0.0.1"
     ) -> None:
         self._folder, self._program, self._listen, self._advertise = folder, program, listen, advertise
+        self.leaving = _nobody_asks
         self._home: Home | None = None
         self._front: Front | None = None
         self._pipelines: dict[str, Pipeline] = {}
@@ -61,7 +62,7 @@ class ProcessRuntime:
         self._folder = self._folder.resolve()
         self._front = Front(self._folder)
         await self._front.find()
-        self._home = Home(program, self._folder, self._front, self._listen, self._advertise, {})
+        self._home = Home(program, self._folder, self._front, self._listen, self._advertise, {}, self._leaving)
         for folder in (self._folder / "trials").glob("*"):
             trial.clear_away(folder)
         for folder in sorted((self._folder / "pipelines").glob("*")):
@@ -123,13 +124,19 @@ class ProcessRuntime:
         self._ready()
         return {id: pipeline.observed() for id, pipeline in self._pipelines.items()}
 
+    async def _leaving(self, pipeline_id: str, address: str) -> None:
+        try:
+            await self.leaving(pipeline_id, address)
+        except Exception:
+            _log.exception("what a Fluent Bit had counted could not be read", pipeline=pipeline_id)
+
     async def logs(self, pipeline_id: str, lines: int) -> str:
         pipeline = self._pipelines.get(pipeline_id)
         return "" if pipeline is None or lines <= 0 else await asyncio.to_thread(pipeline.logs, min(lines, 10_000))
 
     async def http(self, pipeline_id: str) -> Sequence[str]:
         pipeline = self._pipelines.get(pipeline_id)
-        return [] if pipeline is None else [f"http://127.0.0.1:{one.http_port}" for one in pipeline.running if one.ready]
+        return [] if pipeline is None else [one.address for one in pipeline.running if one.ready]
 
     async def try_out(self, trial: Trial) -> Verdict:
         home = self._ready()
@@ -185,6 +192,10 @@ class ProcessRuntime:
                     "FrontRestarted", "the process that holds the ports ended and was started again", silence=60
                 )
                 pipeline.front_was_lost()
+
+
+async def _nobody_asks(pipeline_id: str, address: str) -> None:
+    """The counts of what leaves are nobody's business."""
 
 
 async def _run_trial(home: Home, folder: Path, wanted: Trial) -> Verdict:
