@@ -23,6 +23,11 @@ def is_on(environment: Mapping[str, str], *names: str) -> bool:
     return value(environment, *names).strip().lower() in _ON
 
 
+def names(text: str) -> list[str]:
+    """`a,b`."""
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
 def pairs(text: str) -> dict[str, str]:
     """`a=b,c=d`. Raises RuntimeUnavailableError for anything else."""
     found = {}
@@ -63,7 +68,7 @@ def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs
     given: dict[str, Any] = {
         "image": value(environment, "FLUENT_BIT_IMAGE"),
         "reload_image": value(environment, "HOTRELOAD_IMAGE"),
-        "pull_secrets": [one.strip() for one in value(environment, "IMAGE_PULL_SECRETS").split(",") if one.strip()],
+        "pull_secrets": names(value(environment, "IMAGE_PULL_SECRETS")),
         "annotations": pairs(value(environment, "ANNOTATIONS")),
         "service_annotations": pairs(value(environment, "SERVICE_ANNOTATIONS")),
         "tolerations": tolerations(value(environment, "TOLERATIONS")),
@@ -73,5 +78,7 @@ def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs
         "node_logs": node_logs or is_on(environment, "CLUSTER_LOGGING"),
         "reader": value(environment, "PIPELINE_READER_ACCOUNT"),
         "listen": value(environment, "PIPELINE_LISTEN"),
+        "own_account": value(environment, "OWN_ACCOUNT"),
+        "own_secrets": names(value(environment, "OWN_SECRETS")),
     }
     return Kubernetes(Settings(name, cluster.namespace, **{key: one for key, one in given.items() if one}), cluster)
