@@ -2,7 +2,9 @@
 
 import os
 import re
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nectary.core.runtimes import Runtime, RuntimeUnavailableError
@@ -54,8 +56,9 @@ def tolerations(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs: bool = False) -> Runtime:
+def runtime(name: str, state: Path, environment: Mapping[str, str] = os.environ, *, node_logs: bool = False) -> Runtime:
     """The Kubernetes runtime for a core instance of that name. `node_logs`: pipelines may read the logs of their nodes.
+    `state`: its folder, which one alone can hold on one host, so that both together say who it is.
 
     Raises RuntimeUnavailableError when there is no cluster.
     """
@@ -81,4 +84,5 @@ def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs
         "own_account": value(environment, "OWN_ACCOUNT"),
         "own_secrets": names(value(environment, "OWN_SECRETS")),
     }
-    return Kubernetes(Settings(name, cluster.namespace, **{key: one for key, one in given.items() if one}), cluster)
+    settings = Settings(name, cluster.namespace, **{key: one for key, one in given.items() if one})
+    return Kubernetes(settings, cluster, holder=f"{socket.gethostname()}:{state.resolve()}")

@@ -150,5 +150,6 @@ async def test_what_was_said_of_kubernetes_is_shown_and_can_be_taken_back(world:
     await world.machine.ask("PATCH", path, 200, json=nothing)
     shown = await one(world.machine, made["id"])
     assert {name: shown[name] for name in names} == nothing
-    for wrong in ({"serviceAccount": "No Such"}, {"kubernetesSecretName": "../x"}, {"secretVolumeMounts": [{}]}):
+    wrongs: list[dict[str, Any]] = [{"serviceAccount": "A b"}, {"kubernetesSecretName": "../x"}, {"secretVolumeMounts": [{}]}]
+    for wrong in wrongs:
         await world.machine.ask("PATCH", path, 422, json=wrong)

@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from nectary.core.runtimes import Deployment, File, Port, Scaling, Sidecar, Trial
+from nectary.core.runtimes import Deployment, File, Port, Resources, Scaling, Sidecar, Trial
 from nectary.core.runtimes.kubernetes import trials
 from nectary.core.runtimes.kubernetes.manifests import plan
 from nectary.core.runtimes.kubernetes.settings import CannotDeployError, Object, Settings
@@ -265,12 +265,19 @@ def test_tolerations_of_the_core_instance_are_for_pipelines_without_their_own() 
         ({"files": (File("big", b"x" * 1024 * 1024),)}, "ConfigTooLarge"),
         ({"files": (File("big", b"x" * (1024 * 1024 + 1), secret=True),)}, "SecretsTooLarge"),
         ({"files": (File("nectary.pipeline.yaml", b"x"),)}, "InvalidFileName"),
+        ({"resources": Resources(memory_limit="much")}, "InvalidQuantity"),
+        ({"resources": Resources(volume_size="1 Gi")}, "InvalidQuantity"),
     ],
 )
 def test_what_no_cluster_would_take_is_refused_in_words(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(CannotDeployError) as refused:
         plan(SETTINGS, replace(SMALL, **change), OWNER)
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("quantity", ["1", "0.5", "1.", "100m", "1e3", "12E6", "1k", "64Ki", "1Ei", "3n"])
+def test_every_quantity_of_kubernetes_is_taken(quantity: str) -> None:
+    assert pod(replace(SMALL, resources=Resources(quantity)))["containers"][0]["resources"] == {"requests": {"cpu": quantity}}
 
 
 def test_long_names_are_cut_and_stay_apart() -> None:

@@ -5,7 +5,9 @@ things a configuration can ask for take more: a `kubernetes` filter reads about 
 with the core instance, and a daemonSet that tails the node's logs is root, as they are root's, with the logs mounted read-only.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from nectary.core.runtimes import Deployment, Sidecar
@@ -30,6 +32,8 @@ _CONTAINER = (
     *("image", "imagePullPolicy", "command", "args", "env", "resources", "ports", "volumeMounts"),
     *("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"),
 )
+# apimachinery, resource.ParseQuantity
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]*)?([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
 _MAIN, _FOLDER, _STORAGE = "fluent-bit", "nectary-pipeline", "storage"
 
 
@@ -41,6 +45,7 @@ def uses_reader(settings: Settings, config: PodConfig) -> bool:
 def template(settings: Settings, deployment: Deployment, config: PodConfig) -> Object:
     """The pod template of a pipeline. Raises CannotDeployError when it wants what the settings forbid."""
     _keep_from_ours(settings, deployment)
+    _look_at_quantities(deployment)
     node_paths = config.node_paths if deployment.kind == "daemonSet" else ()
     if node_paths and not settings.node_logs:
         raise CannotDeployError(
@@ -81,6 +86,16 @@ def _keep_from_ours(settings: Settings, deployment: Deployment) -> None:
         if name in ours:
             text = f"the Secret {name} is the core instance's own, which no pipeline may read: use another one"
             raise CannotDeployError("SecretNotAllowed", text)
+
+
+def _look_at_quantities(deployment: Deployment) -> None:
+    """The cluster's own words for a wrong one do not say which."""
+    for name, quantity in asdict(deployment.resources).items():
+        if quantity and not _QUANTITY.fullmatch(quantity):
+            what = f"{name.replace('_', ' ')} of the resource profile"
+            raise CannotDeployError(
+                "InvalidQuantity", f"the {what} is {quantity!r}, which is no quantity such as 500m or 256Mi"
+            )
 
 
 def _secrets_named(deployment: Deployment) -> Iterator[str]:
