@@ -54,6 +54,13 @@ async def test_the_first_turn_makes_it_and_keeps_who_it_is_for_nobody_else(world
         assert again.identity.id == known["id"]
 
 
+async def test_a_health_check_pipeline_is_made_with_it_and_reached_as_asked(world: World, tmp_path: Path) -> None:
+    async with opened(world, tmp_path, health_check_port=2021, health_check_port_kind="NodePort") as me:
+        await me.turn()
+        [known] = me.desired.known.values()
+        assert [(port.frontend_port, port.kind) for port in known.pipeline.ports or ()] == [(2021, "NodePort")]
+
+
 async def test_a_pipeline_runs_and_is_reported_once(world: World, tmp_path: Path) -> None:
     wire = Wire(world)
     async with opened(world, tmp_path, wire=wire) as me:

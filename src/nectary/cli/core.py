@@ -32,6 +32,12 @@ class Where(StrEnum):
     FAKE = "fake"
 
 
+class PortKind(StrEnum):
+    LOAD_BALANCER = "LoadBalancer"
+    NODE_PORT = "NodePort"
+    CLUSTER_IP = "ClusterIP"
+
+
 def _seconds(text: str) -> float:
     """`15s`, `1m`, or a number of seconds. Raises Unstartable."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?", text.strip())
@@ -97,6 +103,12 @@ HealthCheck = Annotated[
     ),
 ]
 HealthPort = Annotated[int, _option(env=("HEALTH_CHECK_PIPELINE_PORT", "HEALTH_CHECK_PIPELINE_PORT"), help="Its port.")]
+HealthKind = Annotated[
+    PortKind,
+    _option(
+        env=("HEALTH_CHECK_PIPELINE_SERVICE_TYPE", "HEALTH_CHECK_PIPELINE_SERVICE_TYPE"), help="How it is reached in a cluster."
+    ),
+]
 NoServices = Annotated[
     bool,
     _option("--skip-services", env=("SKIP_SERVICE_CREATION", "SKIP_SERVICE_CREATION"), help="Make no Services for ports."),
@@ -128,6 +140,7 @@ def run(
     cluster_logging: Logging = False,
     health_check: HealthCheck = False,
     health_check_port: HealthPort = 2020,
+    health_check_port_kind: HealthKind = PortKind.LOAD_BALANCER,
     skip_services: NoServices = False,
     stop_pipelines: Stops = False,
     log_level: Level = "info",
@@ -141,6 +154,7 @@ def run(
         version=f"v{nectary.__version__}",
         cluster_logging=cluster_logging,
         health_check_port=health_check_port if health_check else 0,
+        health_check_port_kind=health_check_port_kind if health_check else "",
         skip_service_creation=skip_services,
     )
     secret = _secret(token, token_file, data_dir)
@@ -150,7 +164,7 @@ def run(
 
     def made() -> Runtime:
         if runtime is Where.KUBERNETES:
-            return kubernetes_settings.runtime(wanted.name, node_logs=cluster_logging)
+            return kubernetes_settings.runtime(wanted.name, state_dir, node_logs=cluster_logging)
         return running.local(state_dir, fake=runtime is Where.FAKE, program=fluent_bit, listen=listen, advertise=advertise)
 
     try:

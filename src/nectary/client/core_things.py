@@ -135,6 +135,10 @@ class Pipeline(Part, frozen=True, kw_only=True):
     lifecycle: Any = None
     storage_class: str | None = None
     pvc_retention_policy: Any = None
+    annotations: dict[str, Any] | None = None
+    service_account: str | None = None
+    kubernetes_secret_name: str | None = None
+    secret_volume_mounts: Any = None
     ports: list[KnownPort] | None = None
     files: list[KnownFile] | None = None
     secrets: list[KnownSecret] | None = None

@@ -52,6 +52,10 @@ _SCHEDULING = {
     "storage_class": "storageClass",
     "pvc_retention_policy": "pvcRetentionPolicy",
     "labels": "labels",
+    "annotations": "annotations",
+    "service_account": "serviceAccount",
+    "kubernetes_secret_name": "kubernetesSecretName",
+    "secret_volume_mounts": "secretVolumeMounts",
 }
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:[eE]([0-9]{1,3})|([A-Za-z]{1,2}))?")
 _UNITS: dict[str, float] = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -300,5 +304,12 @@ def _policy(kind: str, value: int, seconds: int) -> tuple[str, int, int] | None:
 
 def _scheduling(pipeline: Pipeline, belongings: Belongings) -> dict[str, Any]:
     given = {wire: getattr(pipeline, name) for name, wire in _SCHEDULING.items()}
-    found = {wire: value for wire, value in given.items() if value is not None}
+    found = {wire: _said(value) for wire, value in given.items() if value is not None}
     return found | ({"skipServiceCreation": True} if belongings.skip_service_creation else {})
+
+
+def _said(value: Any) -> Any:
+    """Without the nulls by which the API says that nothing was said: to a cluster they are something."""
+    if isinstance(value, dict):
+        return {name: _said(one) for name, one in value.items() if one is not None}
+    return [_said(one) for one in value] if isinstance(value, list) else value

@@ -47,6 +47,7 @@ class Wanted:
     version: str = ""
     cluster_logging: bool = False
     health_check_port: int = 0  # 0: no pipeline for it
+    health_check_port_kind: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     image: str = ""
     skip_service_creation: bool = False
@@ -132,6 +133,7 @@ async def establish(asking: Asking, wanted: Wanted, keep: Keep) -> Identity:
         "skipServiceCreation": wanted.skip_service_creation,
         "addHealthCheckPipeline": wanted.health_check_port > 0,
         "healthCheckPipelinePort": wanted.health_check_port,
+        "healthCheckPipelinePortKind": wanted.health_check_port_kind,
     }
     body |= {name: value for name, value in (("version", wanted.version), ("image", wanted.image)) if value}
     try:

@@ -2,7 +2,9 @@
 
 import os
 import re
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nectary.core.runtimes import Runtime, RuntimeUnavailableError
@@ -21,6 +23,11 @@ def value(environment: Mapping[str, str], *names: str) -> str:
 
 def is_on(environment: Mapping[str, str], *names: str) -> bool:
     return value(environment, *names).strip().lower() in _ON
+
+
+def names(text: str) -> list[str]:
+    """`a,b`."""
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def pairs(text: str) -> dict[str, str]:
@@ -49,8 +56,9 @@ def tolerations(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs: bool = False) -> Runtime:
+def runtime(name: str, state: Path, environment: Mapping[str, str] = os.environ, *, node_logs: bool = False) -> Runtime:
     """The Kubernetes runtime for a core instance of that name. `node_logs`: pipelines may read the logs of their nodes.
+    `state`: its folder, which one alone can hold on one host, so that both together say who it is.
 
     Raises RuntimeUnavailableError when there is no cluster.
     """
@@ -63,7 +71,7 @@ def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs
     given: dict[str, Any] = {
         "image": value(environment, "FLUENT_BIT_IMAGE"),
         "reload_image": value(environment, "HOTRELOAD_IMAGE"),
-        "pull_secrets": [one.strip() for one in value(environment, "IMAGE_PULL_SECRETS").split(",") if one.strip()],
+        "pull_secrets": names(value(environment, "IMAGE_PULL_SECRETS")),
         "annotations": pairs(value(environment, "ANNOTATIONS")),
         "service_annotations": pairs(value(environment, "SERVICE_ANNOTATIONS")),
         "tolerations": tolerations(value(environment, "TOLERATIONS")),
@@ -73,5 +81,8 @@ def runtime(name: str, environment: Mapping[str, str] = os.environ, *, node_logs
         "node_logs": node_logs or is_on(environment, "CLUSTER_LOGGING"),
         "reader": value(environment, "PIPELINE_READER_ACCOUNT"),
         "listen": value(environment, "PIPELINE_LISTEN"),
+        "own_account": value(environment, "OWN_ACCOUNT"),
+        "own_secrets": names(value(environment, "OWN_SECRETS")),
     }
-    return Kubernetes(Settings(name, cluster.namespace, **{key: one for key, one in given.items() if one}), cluster)
+    settings = Settings(name, cluster.namespace, **{key: one for key, one in given.items() if one})
+    return Kubernetes(settings, cluster, holder=f"{socket.gethostname()}:{state.resolve()}")

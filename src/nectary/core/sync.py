@@ -21,7 +21,15 @@ from nectary.core.identity import Identity, NotOursError, Wanted
 from nectary.core.metrics import Meter
 from nectary.core.pace import Pace, Trouble, for_ever
 from nectary.core.reports import CORE, tell, tell_endpoints
-from nectary.core.runtimes import Event, Keep, Observed, Parting, Runtime, RuntimeUnavailableError
+from nectary.core.runtimes import (
+    Event,
+    HeldElsewhereError,
+    Keep,
+    Observed,
+    Parting,
+    Runtime,
+    RuntimeUnavailableError,
+)
 from nectary.core.secrets import Opener
 from nectary.core.server import Server
 from nectary.core.taps import Taps
@@ -221,6 +229,8 @@ class CoreInstance:
             return
         try:
             await self.runtime.start()
+        except HeldElsewhereError:
+            raise  # the other one speaks for the pipelines
         except RuntimeUnavailableError as error:
             if self._unavailable is None or self._unavailable.message != str(error):
                 self._unavailable = Problem("RuntimeUnavailable", str(error), clock.now())

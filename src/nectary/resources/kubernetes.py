@@ -14,6 +14,10 @@ _Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 _Seconds = Annotated[int, Field(ge=0, le=2**63 - 1)]
 _PortNumber = Annotated[int, Field(ge=1, le=65535)]
 _Text = Annotated[str, StringConstraints(max_length=4096)]
+# What most objects of a cluster may be called: RFC 1123's names.
+_OBJECT = "[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
+ObjectName = Annotated[str, StringConstraints(pattern=f"^{_OBJECT}$", max_length=253)]
+ObjectNameOrNone = Annotated[str, StringConstraints(pattern=f"^$|^{_OBJECT}$", max_length=253)]
 _Texts = Annotated[list[_Text], Field(max_length=1000)]
 
 
@@ -175,6 +179,20 @@ class Volume(Shape):
     config_map: ConfigMapVolume | None = None
     secret: SecretVolume | None = None
     empty_dir: EmptyDirVolume | None = None
+
+
+class EnvMapping(Shape):
+    """A variable that names the file of one key of a mounted Secret."""
+
+    key: Annotated[_Text, StringConstraints(min_length=1)]
+    env_var: Annotated[_Text, StringConstraints(min_length=1)]
+
+
+class SecretVolumeMount(Shape):
+    """A Secret of the cluster's own, mounted read-only under /nectary/secrets."""
+
+    secret_name: ObjectName
+    env_mappings: Annotated[list[EnvMapping], Field(max_length=1000)] | None = None
 
 
 def as_sent(shape: Shape) -> dict[str, Any]:

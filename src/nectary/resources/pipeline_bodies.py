@@ -8,7 +8,9 @@ from nectary.resources.files import FilePatch, NewFile
 from nectary.resources.kubernetes import (
     Affinity,
     Lifecycle,
+    ObjectNameOrNone,
     PvcRetentionPolicy,
+    SecretVolumeMount,
     Toleration,
     TopologySpreadConstraint,
     as_sent,
@@ -38,6 +40,7 @@ Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 MinReplicas = Annotated[Count, Says("invalid min replica count")]
 Metadata = Annotated[dict[str, Any], Says("invalid pipeline metadata")]
 Labels = dict[Annotated[str, StringConstraints(max_length=317)], Annotated[str, StringConstraints(max_length=63)]]
+Annotations = dict[Annotated[str, StringConstraints(max_length=317)], Annotated[str, StringConstraints(max_length=64 * 1024)]]
 ResourceProfileName = Annotated[str | None, UNSAID, Says("invalid resource profile name")]
 
 
@@ -51,6 +54,11 @@ class _Scheduling(Shape):
     lifecycle: Lifecycle | None = None
     storage_class: Annotated[str, StringConstraints(max_length=253)] | None = None
     pvc_retention_policy: PvcRetentionPolicy | None = None
+    # Nectary's own; "" takes back what was said before.
+    annotations: Annotations | None = None
+    service_account: Annotated[ObjectNameOrNone, Says("invalid service account name")] | None = None
+    kubernetes_secret_name: Annotated[ObjectNameOrNone, Says("invalid secret name")] | None = None
+    secret_volume_mounts: Annotated[list[SecretVolumeMount], Field(max_length=100)] | None = None
 
     def scheduling(self) -> dict[str, Any]:
         """Those that were sent, by their wire names."""

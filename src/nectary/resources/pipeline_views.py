@@ -19,7 +19,14 @@ from nectary.resources import config_sections, pipeline_ports, pipeline_text
 from nectary.resources.checks import Check
 from nectary.resources.config_sections import ConfigSection
 from nectary.resources.files import PipelineFile
-from nectary.resources.kubernetes import Affinity, Lifecycle, PvcRetentionPolicy, Toleration, TopologySpreadConstraint
+from nectary.resources.kubernetes import (
+    Affinity,
+    Lifecycle,
+    PvcRetentionPolicy,
+    SecretVolumeMount,
+    Toleration,
+    TopologySpreadConstraint,
+)
 from nectary.resources.pipeline_bodies import Scaling
 from nectary.resources.pipeline_configs import PipelineConfig
 from nectary.resources.pipeline_ports import Port
@@ -72,6 +79,10 @@ class Pipeline(Scaling):
     lifecycle: Lifecycle | None = None
     storage_class: str | None = None
     pvc_retention_policy: PvcRetentionPolicy | None = None
+    annotations: dict[str, str] | None = None
+    service_account: str | None = None
+    kubernetes_secret_name: str | None = None
+    secret_volume_mounts: list[SecretVolumeMount] | None = None
     # Null unless asked for with `include`.
     ports: list[Port] | None = None
     files: list[PipelineFile] | None = None

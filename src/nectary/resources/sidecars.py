@@ -63,13 +63,12 @@ class SidecarPatch(Container):
 
 
 class Sidecar(Container):
-    """`lifecycle` is taken and not shown, as the contract has it. What was never set is left out: much of it knows no null."""
+    """What was never set is left out: much of it knows no null."""
 
     id: UUID
     pipeline_id: UUID
     name: str
     image: str
-    lifecycle: Lifecycle | None = Field(None, exclude=True)
     created_at: Time
     updated_at: Time
 

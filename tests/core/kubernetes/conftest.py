@@ -63,7 +63,7 @@ class Place:
     def patch(self, plural: str, name: str, change: dict[str, Any], *, sub: str = "") -> Any:
         headers = {"Content-Type": "application/merge-patch+json"}
         answer = self.admin.patch(
-            self.path(plural, name) + sub, json=change, headers=headers, params={"fieldManager": "somebody"}
+            self.path(plural, name) + sub, json=change, headers=headers, params={"fieldManager": "kubectl-edit"}
         )
         assert answer.is_success, answer.text
         return answer.json()
@@ -99,9 +99,9 @@ class Place:
         """A core instance's runtime with the rights that were installed, started and with its identity kept."""
         cluster = Cluster(kubeconfig.find(str(self.account)))
         reader = "nectary-core-reader"
-        patience = others.pop("patience", 240.0)
+        made_of = {name: others.pop(name) for name in ("patience", "holder") if name in others}
         settings = Settings(core_instance, self.namespace, **{"reader": reader, "node_logs": True, **others})
-        made = Kubernetes(settings, cluster, patience=patience)
+        made = Kubernetes(settings, cluster, **made_of)
         self.opened.append(made)
         await made.start()
         if await made.keep.read() is None:

@@ -1,5 +1,7 @@
 """What is in deploy/ for a cluster: the chart and the plain objects say the same, and Kubernetes would take both."""
 
+import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,11 +11,13 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from nectary.cli import core
 from nectary.core import kubernetes_settings
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "deploy" / "helm" / "nectary-core"
 PLAIN = ROOT / "deploy" / "kubernetes" / "nectary-core.yaml"
+SAME = Path(__file__).parent / "golden" / "chart.sha256"
 MANAGED = "app.kubernetes.io/managed-by"
 EVERYTHING = {
     "existingSecret": "token",
@@ -29,6 +33,7 @@ EVERYTHING = {
     "serviceAnnotations": {"service.beta.kubernetes.io/aws-load-balancer-internal": "true"},
     "clusterLogging": True,
     "skipServiceCreation": True,
+    "healthCheckPipeline": {"create": True, "port": 2222, "serviceType": "NodePort"},
     "httpsProxy": "http://proxy.example:3128",
     "nodeSelector": {"kubernetes.io/os": "linux"},
     "tolerations": [{"operator": "Exists"}],
@@ -72,10 +77,24 @@ def environment(made: list[Any]) -> dict[str, str]:
     return {one["name"]: one.get("value", "") for one in container["env"]}
 
 
+def digest() -> str:
+    """Of the chart and the plain objects together."""
+    files = [PLAIN, *sorted(file for file in CHART.rglob("*") if file.is_file())]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def test_the_plain_objects_are_the_charts_and_a_namespace(helm: str, tmp_path: Path) -> None:
     ours = by_name(plain())
     assert ours.pop(("Namespace", "nectary"))
     assert ours == by_name(rendered(helm, {"existingSecret": "nectary-core-token"}, tmp_path))
+    if os.environ.get("WRITE_GOLDEN"):
+        SAME.write_text(f"{digest()}\n")
+
+
+def test_neither_the_chart_nor_the_plain_objects_changed_since_they_were_the_same() -> None:
+    """Notices without Helm that one of the two was changed, and not the other."""
+    why = "hold them against each other with helm on the PATH, and note that they are the same with WRITE_GOLDEN=1"
+    assert SAME.read_text().strip() == digest(), why
 
 
 @pytest.mark.parametrize("version", ["1.32", "1.37"])
@@ -112,7 +131,17 @@ def test_the_charts_values_arrive_at_the_core_instance(helm: str, tmp_path: Path
     assert kubernetes_settings.is_on(told, "CLUSTER_LOGGING")
     assert kubernetes_settings.is_on(told, "SKIP_SERVICE_CREATION")
     assert not kubernetes_settings.is_on(told, "EXTERNAL_TRAFFIC_LOCAL")
+    assert kubernetes_settings.is_on(told, "ENABLE_HEALTH_CHECK_PIPELINE")
+    assert told["NECTARY_HEALTH_CHECK_PIPELINE_PORT"] == "2222"
+    assert told["NECTARY_HEALTH_CHECK_PIPELINE_SERVICE_TYPE"] == "NodePort"
+    assert told["NECTARY_OWN_SECRETS"] == "token"
     assert told["HTTPS_PROXY"] == "http://proxy.example:3128"
+
+
+def test_every_variable_that_is_set_is_read() -> None:
+    read = "".join(Path(str(module.__file__)).read_text() for module in (core, kubernetes_settings))
+    for name in environment(plain()):
+        assert f'"{name.removeprefix("NECTARY_")}"' in read, name
 
 
 def test_the_core_instance_gives_no_rights_and_reads_no_other_namespace() -> None:

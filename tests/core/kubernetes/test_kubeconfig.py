@@ -17,11 +17,18 @@ from nectary.core.runtimes.kubernetes.runtime import Kubernetes
 from nectary.core.runtimes.kubernetes.settings import Settings
 from tests.core.kubernetes.pipelines import SMALL
 
+CONFIG: dict[str, Any] = {
+    "current-context": "one",
+    "contexts": [{"name": "one", "context": {"cluster": "c", "user": "u", "namespace": "telemetry"}}],
+    "clusters": [{"name": "c", "cluster": {"server": "http://cluster.example/"}}],
+    "users": [{"name": "u", "user": {}}],
+}
+NO_AUTHORITY = {"server": "https://cluster.example", "certificate-authority-data": base64.b64encode(b"no").decode()}
+
 
 def written(folder: Path, user: dict[str, Any], **cluster: Any) -> str:
     config = {
-        "current-context": "one",
-        "contexts": [{"name": "one", "context": {"cluster": "c", "user": "u", "namespace": "telemetry"}}],
+        **CONFIG,
         "clusters": [{"name": "c", "cluster": {"server": "http://cluster.example/", **cluster}}],
         "users": [{"name": "u", "user": user}],
     }
@@ -127,6 +134,11 @@ def test_certificates_are_taken_from_files_and_from_the_text(tmp_path: Path) -> 
         ("{", "cannot be used"),
         ("current-context: two\ncontexts: []\n", "no 'two' among its contexts"),
         ("[]", "cannot be used"),
+        ("", "not as a kubeconfig has them"),
+        ("token: s3cret: [\n", "it is no YAML: mapping values are not allowed here in line 1$"),
+        (yaml.safe_dump({**CONFIG, "clusters": [{"name": "c", "cluster": {"server": 5}}]}), "not as a kubeconfig has them"),
+        (yaml.safe_dump({**CONFIG, "users": [{"name": "u", "user": {"client-certificate": "none"}}]}), "No such file"),
+        (yaml.safe_dump({**CONFIG, "clusters": [{"name": "c", "cluster": NO_AUTHORITY}]}), "cannot be used"),
     ],
 )
 def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -135,9 +147,20 @@ def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, text: str, sa
         kubeconfig.find(str(tmp_path / "config"))
 
 
-def test_without_a_cluster_it_says_where_it_looked(tmp_path: Path) -> None:
+def test_without_a_cluster_it_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeUnavailableError, match="no cluster: we run in no pod"):
         kubeconfig.find(str(tmp_path / "none"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    with pytest.raises(RuntimeUnavailableError, match="no cluster: this pod has no account at"):
+        kubeconfig.find(str(tmp_path / "none"))
+
+
+def test_of_several_kubeconfigs_the_first_that_is_there_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'none'}:{written(tmp_path, {})}")
+    assert kubeconfig.find().namespace == "telemetry"
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'none'}:{tmp_path / 'neither'}")
+    with pytest.raises(RuntimeUnavailableError, match=rf"no kubeconfig at {tmp_path / 'none'}"):
+        kubeconfig.find()
 
 
 async def test_a_busy_cluster_is_asked_again_when_it_says(tmp_path: Path) -> None:

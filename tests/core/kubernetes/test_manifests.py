@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from nectary.core.runtimes import Deployment, File, Port, Scaling, Trial
+from nectary.core.runtimes import Deployment, File, Port, Resources, Scaling, Sidecar, Trial
 from nectary.core.runtimes.kubernetes import trials
 from nectary.core.runtimes.kubernetes.manifests import plan
 from nectary.core.runtimes.kubernetes.settings import CannotDeployError, Object, Settings
@@ -44,6 +44,10 @@ def one(kind: str, deployment: Deployment, settings: Settings = LOGGING) -> Any:
 def pod(deployment: Deployment, settings: Settings = LOGGING) -> Any:
     workload = next(made for made in objects(deployment, settings) if made["apiVersion"] == "apps/v1")
     return workload["spec"]["template"]["spec"]
+
+
+def beside(**spec: Any) -> Sidecar:
+    return Sidecar("proxy", {"name": "proxy", "image": "registry.example/proxy:1", **spec})
 
 
 @pytest.mark.parametrize("name", pipelines.ALL)
@@ -218,6 +222,32 @@ def test_the_nodes_logs_are_read_only_where_that_was_allowed() -> None:
     assert not any("hostPath" in volume for volume in pod(replace(CLUSTER_LOGGING, kind="deployment"), SETTINGS)["volumes"])
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"scheduling": {"serviceAccount": "nectary-core"}}, "AccountNotAllowed"),
+        ({"scheduling": {"kubernetesSecretName": "nectary-token"}}, "SecretNotAllowed"),
+        ({"scheduling": {"secretVolumeMounts": [{"secretName": "nectary-north"}]}}, "SecretNotAllowed"),
+        ({"sidecars": (beside(volumes=[{"name": "a", "secret": {"secretName": "nectary-north"}}]),)}, "SecretNotAllowed"),
+        (
+            {"sidecars": (beside(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "nectary-token", "key": "t"}}}]),)},
+            "SecretNotAllowed",
+        ),
+    ],
+)
+def test_no_pipeline_becomes_the_core_instance(change: dict[str, Any], reason: str) -> None:
+    settings = replace(SETTINGS, own_account="nectary-core", own_secrets=("nectary-token",))
+    with pytest.raises(CannotDeployError, match="core instance") as refused:
+        plan(settings, replace(SMALL, **change), OWNER)
+    assert refused.value.reason == reason
+
+
+def test_a_pipeline_with_an_account_of_its_own_gets_none_from_us() -> None:
+    deployment = replace(SMALL, scheduling={"serviceAccount": "s3-writer"})
+    assert pod(deployment)["serviceAccountName"] == "s3-writer"
+    assert not [made for made in objects(deployment) if made["kind"] == "ServiceAccount"]
+
+
 def test_tolerations_of_the_core_instance_are_for_pipelines_without_their_own() -> None:
     settings = replace(
         SETTINGS, tolerations=({"operator": "Exists"},), annotations={"a": "instance", "linkerd.io/inject": "disabled"}
@@ -235,12 +265,19 @@ def test_tolerations_of_the_core_instance_are_for_pipelines_without_their_own() 
         ({"files": (File("big", b"x" * 1024 * 1024),)}, "ConfigTooLarge"),
         ({"files": (File("big", b"x" * (1024 * 1024 + 1), secret=True),)}, "SecretsTooLarge"),
         ({"files": (File("nectary.pipeline.yaml", b"x"),)}, "InvalidFileName"),
+        ({"resources": Resources(memory_limit="much")}, "InvalidQuantity"),
+        ({"resources": Resources(volume_size="1 Gi")}, "InvalidQuantity"),
     ],
 )
 def test_what_no_cluster_would_take_is_refused_in_words(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(CannotDeployError) as refused:
         plan(SETTINGS, replace(SMALL, **change), OWNER)
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("quantity", ["1", "0.5", "1.", "100m", "1e3", "12E6", "1k", "64Ki", "1Ei", "3n"])
+def test_every_quantity_of_kubernetes_is_taken(quantity: str) -> None:
+    assert pod(replace(SMALL, resources=Resources(quantity)))["containers"][0]["resources"] == {"requests": {"cpu": quantity}}
 
 
 def test_long_names_are_cut_and_stay_apart() -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from nectary.core.identity import Wanted
 from nectary.core.pace import Pace
+from nectary.core.runtimes import HeldElsewhereError
 from nectary.core.runtimes.kubernetes import kubeconfig
 from nectary.core.runtimes.kubernetes.cluster import Cluster
 from nectary.core.runtimes.kubernetes.runtime import Kubernetes
@@ -151,3 +152,25 @@ async def test_after_a_crash_it_is_the_same_core_instance(world: World, place: P
         assert after["labels"]["calyptia_pipeline_id"] == made["id"]
     finally:
         await asyncio.shield(again.close())
+
+
+async def test_a_second_one_of_the_name_stands_by_and_says_nothing(world: World, place: Place, me: CoreInstance) -> None:
+    made = await created(world, me, name="checkout")
+    await me.turn()
+    before = await one(world.machine, made["id"])
+    wire = Wire(world)
+    cluster = Cluster(kubeconfig.find(str(place.account)))
+    runtime = Kubernetes(Settings("north", place.namespace, image="other:1"), cluster, holder="elsewhere")
+    server = Server("http://127.0.0.1:5000", world.token, transport=wire)
+    second = CoreInstance(server, Wanted("north", version="v1.0"), runtime, runtime.keep, pace=Pace(turn=0.0), sidecars=True)
+    try:
+        for _ in range(2):
+            with pytest.raises(HeldElsewhereError, match="at work in namespace"):
+                await second.turn()
+        assert wire.written() == []
+        assert await one(world.machine, made["id"]) == before
+        [container] = place.get("deployments", "checkout")["spec"]["template"]["spec"]["containers"]
+        assert container["image"] != "other:1"
+    finally:
+        await asyncio.shield(second.close())
+        await runtime.close(stop=False)

@@ -13,8 +13,11 @@ import pytest
 import yaml
 
 from nectary import clock
-from nectary.core.runtimes import Event, Observed, Port, RuntimeUnavailableError, Scaling
+from nectary.core.runtimes import Event, File, HeldElsewhereError, Observed, Port, RuntimeUnavailableError, Scaling, Sidecar
+from nectary.core.runtimes.kubernetes import kubeconfig
+from nectary.core.runtimes.kubernetes.cluster import Cluster
 from nectary.core.runtimes.kubernetes.runtime import Kubernetes
+from nectary.core.runtimes.kubernetes.tenure import Tenure
 from tests.core.kubernetes.conftest import Place
 from tests.core.kubernetes.pipelines import ALL, CLUSTER_LOGGING, FULL, SMALL, STATEFUL
 
@@ -144,6 +147,7 @@ async def test_drift_is_healed_within_a_turn(place: Place, drift: str) -> None:
         place.patch(plural, name, {"metadata": {"finalizers": None}})  # what the garbage collector would do
     await runtime.observe()
     await runtime.apply(HTTP)
+    assert [event.reason for event in (await seen(runtime)).events] == ["SetBack"]
     healed = place.get(plural, name)
     for part in ("spec", "data"):
         assert healed.get(part, {}) == good.get(part, {}) or (plural, part) == ("services", "spec")
@@ -151,6 +155,19 @@ async def test_drift_is_healed_within_a_turn(place: Place, drift: str) -> None:
     assert healed["metadata"]["ownerReferences"] == good["metadata"]["ownerReferences"]
     if plural == "services":
         assert healed["spec"]["selector"] == good["spec"]["selector"]
+
+
+async def test_two_that_change_an_object_by_turns_are_told_of(place: Place) -> None:
+    runtime = await place.runtime()
+    await runtime.apply(HTTP)
+    for replicas in (5, 6, 7, 8):
+        place.patch("deployments", "small", {"spec": {"replicas": replicas}})
+        await runtime.observe()
+        await runtime.apply(HTTP)
+    events = (await seen(runtime)).events
+    assert [event.reason for event in events] == ["SetBack", "Contended"]
+    assert "Deployment small is changed again and again by kubectl-edit" in events[1].message
+    assert place.get("deployments", "small")["spec"]["replicas"] == 1
 
 
 async def test_a_status_that_changes_is_no_drift(place: Place) -> None:
@@ -233,6 +250,36 @@ async def test_two_core_instances_share_a_namespace(place: Place) -> None:
     assert set(await south.observe()) == {other.pipeline_id}
 
 
+async def test_of_two_with_one_name_one_is_at_work(place: Place) -> None:
+    first = await place.runtime(holder="a")
+    await first.apply(HTTP)
+    with pytest.raises(HeldElsewhereError, match=f"at work in namespace {place.namespace} already, as a "):
+        await place.runtime(holder="b")
+    again = await place.runtime(holder="a")  # after a crash
+    assert set(await again.observe()) == {HTTP.pipeline_id}
+    for one in (first, again):
+        place.opened.remove(one)
+        await one.close(stop=False)
+    second = await place.runtime(holder="b")
+    assert set(await second.observe()) == {HTTP.pipeline_id}
+
+
+async def test_who_does_not_renew_it_loses_its_place(place: Place) -> None:
+    cluster = Cluster(kubeconfig.find(str(place.account)))
+    async with cluster:
+        dead, next_one = Tenure(cluster, "north", "a"), Tenure(cluster, "north", "b", seconds=1.0)
+        await dead.hold()
+        with pytest.raises(HeldElsewhereError):
+            await next_one.hold()
+        with pytest.raises(HeldElsewhereError):
+            next_one.check()
+        await asyncio.sleep(1.1)
+        await next_one.hold()
+        next_one.check()
+        with pytest.raises(HeldElsewhereError):
+            await Tenure(cluster, "north", "a").hold()
+
+
 async def test_what_the_api_refuses_is_told_and_others_go_on(place: Place) -> None:
     runtime = await place.runtime()
     wrong = replace(
@@ -252,6 +299,50 @@ async def test_what_the_api_refuses_is_told_and_others_go_on(place: Place) -> No
     assert (await seen(runtime)).state == "STARTING"
     await runtime.apply(replace(FULL, version="v9"))
     assert (await seen(runtime, FULL.pipeline_id)).events == ()
+
+
+async def test_a_namespace_that_is_being_deleted_is_said_so(place: Place) -> None:
+    needs_playing(place)
+    runtime = await place.runtime()
+    assert (await asyncio.to_thread(place.admin.delete, f"/api/v1/namespaces/{place.namespace}")).is_success
+    await runtime.apply(HTTP)
+    report = await seen(runtime)
+    assert (report.state, [event.reason for event in report.events]) == ("FAILED", ["NamespaceTerminating"])
+
+
+def sidecar(name: str, **spec: Any) -> Sidecar:
+    return Sidecar(name, {"name": name, "image": "registry.example/proxy:1", **spec})
+
+
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "no quantity": ({"sidecars": (sidecar("proxy", resources={"limits": {"memory": "much"}}),)}, "quantities must match"),
+    "less than asked for": ({"resources": replace(SMALL.resources, cpu_request="2", cpu_limit="1")}, "cpu limit"),
+    "no label": ({"scheduling": {"labels": {"a b": "c"}}}, "a b"),
+    "two containers of a name": ({"sidecars": (sidecar("fluent-bit"),)}, 'duplicate entries for key [name="fluent-bit"]'),
+    "no such effect": ({"scheduling": {"tolerations": [{"operator": "Exists", "effect": "Never"}]}}, "effect"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_what_is_wrong_for_kubernetes_only_is_told_in_its_words(place: Place, fault: str) -> None:
+    change, words = FAULTS[fault]
+    runtime = await place.runtime()
+    await runtime.apply(replace(HTTP, **change))
+    await runtime.apply(replace(HTTP, pipeline_id=SMALL.pipeline_id.replace("a", "b"), name="other"))
+    report = await seen(runtime)
+    assert report.state == "FAILED"
+    [event] = report.events
+    assert event.reason == "Invalid"
+    assert words in event.message
+    assert place.names("deployments") == ["other"]
+
+
+async def test_as_much_as_a_configmap_holds_is_taken(place: Place) -> None:
+    runtime = await place.runtime()
+    room = 1024 * 1024 - 2000
+    await runtime.apply(replace(HTTP, files=(File("text", b"a" * (room // 2)), File("blob", b"\xff" * (room // 2)))))
+    assert (await seen(runtime)).events == ()
+    assert len(place.get("configmaps", "small")["data"]["text"]) == room // 2
 
 
 @contextmanager

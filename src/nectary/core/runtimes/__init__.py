@@ -193,3 +193,7 @@ class Keep(Protocol):
 
 class RuntimeUnavailableError(Exception):
     """Nothing can be run here at all; the text says why, and what would help."""
+
+
+class HeldElsewhereError(RuntimeUnavailableError):
+    """Another one of this core instance is at work here. This one stands by, and says nothing of the pipelines."""

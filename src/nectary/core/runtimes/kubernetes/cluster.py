@@ -23,6 +23,7 @@ PATHS = {
     "Deployment": ("apps/v1", "deployments"),
     "DaemonSet": ("apps/v1", "daemonsets"),
     "StatefulSet": ("apps/v1", "statefulsets"),
+    "Lease": ("coordination.k8s.io/v1", "leases"),
     "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
 }
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -171,8 +172,8 @@ class Cluster:
     def _refusal(self, response: httpx.Response) -> Exception:
         try:
             status = response.json()
-            reason, message = str(status["reason"]), str(status["message"])
-        except (ValueError, KeyError, TypeError):
+            reason, message = str(status.get("reason", "")), str(status["message"])
+        except (AttributeError, ValueError, KeyError, TypeError):
             reason, message = "", response.text[:300]
         if response.status_code == 401:
             return RuntimeUnavailableError(

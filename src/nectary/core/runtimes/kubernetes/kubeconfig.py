@@ -37,24 +37,40 @@ class Access:
 
 
 def find(kubeconfig: str | None = None, context: str | None = None) -> Access:
-    """The given file; else the pod's own account; else $KUBECONFIG or ~/.kube/config. Raises RuntimeUnavailableError."""
-    if kubeconfig is None and (host := os.environ.get("KUBERNETES_SERVICE_HOST")) and (_ACCOUNT / "token").is_file():
+    """The given file, or $KUBECONFIG's; else the pod's own account; else ~/.kube/config. Raises RuntimeUnavailableError."""
+    named = kubeconfig or _first_of(os.environ.get("KUBECONFIG", ""))
+    host = os.environ.get("KUBERNETES_SERVICE_HOST")
+    if not named and host and (_ACCOUNT / "token").is_file():
         return _of_pod(host, os.environ.get("KUBERNETES_SERVICE_PORT", "443"))
-    path = Path(kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or Path.home() / ".kube" / "config")
+    path = Path(named) if named else Path.home() / ".kube" / "config"
     if not path.is_file():
-        raise RuntimeUnavailableError(
-            f"no cluster: we run in no pod, and there is no kubeconfig at {path}; set KUBECONFIG to one"
-        )
+        where = f"this pod has no account at {_ACCOUNT}" if host else "we run in no pod"
+        raise RuntimeUnavailableError(f"no cluster: {where}, and there is no kubeconfig at {path}; set KUBECONFIG to one")
     try:
         return _of_file(path, yaml.safe_load(path.read_text()), context)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
-        raise RuntimeUnavailableError(f"the kubeconfig {path} cannot be used: {type(error).__name__}: {error}") from error
+    except (AttributeError, KeyError, TypeError):
+        why = "its contexts, clusters and users are not as a kubeconfig has them"
+    except yaml.MarkedYAMLError as error:  # whose own words quote the line, with the secret that may stand in it
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        why = f"it is no YAML: {error.problem}{line}"
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        why = str(error)
+    raise RuntimeUnavailableError(f"the kubeconfig {path} cannot be used: {why}")
+
+
+def _first_of(paths: str) -> str:
+    """Of several the first that is there; kubectl would merge them."""
+    given = [path for path in paths.split(os.pathsep) if path]
+    return next((path for path in given if Path(path).is_file()), given[0] if given else "")
 
 
 def _of_pod(host: str, port: str) -> Access:
-    namespace = (_ACCOUNT / "namespace").read_text().strip()
-    tls = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
     address = f"[{host}]" if ":" in host else host
+    try:
+        namespace = (_ACCOUNT / "namespace").read_text().strip()
+        tls = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
+    except OSError as error:  # ssl's own errors are such, too
+        raise RuntimeUnavailableError(f"the account of this pod at {_ACCOUNT} cannot be used: {error}") from error
     return Access(f"https://{address}:{port}", namespace, tls, _Bearer(_ACCOUNT / "token"))
 
 

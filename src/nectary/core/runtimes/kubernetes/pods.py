@@ -5,7 +5,9 @@ things a configuration can ask for take more: a `kubernetes` filter reads about 
 with the core instance, and a daemonSet that tails the node's logs is root, as they are root's, with the logs mounted read-only.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from nectary.core.runtimes import Deployment, Sidecar
@@ -20,6 +22,7 @@ from nectary.core.runtimes.kubernetes.settings import (
     Object,
     Settings,
     files_secret_name,
+    identity_secret_name,
     labels_of,
 )
 
@@ -29,6 +32,8 @@ _CONTAINER = (
     *("image", "imagePullPolicy", "command", "args", "env", "resources", "ports", "volumeMounts"),
     *("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"),
 )
+# apimachinery, resource.ParseQuantity
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]*)?([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
 _MAIN, _FOLDER, _STORAGE = "fluent-bit", "nectary-pipeline", "storage"
 
 
@@ -39,6 +44,8 @@ def uses_reader(settings: Settings, config: PodConfig) -> bool:
 
 def template(settings: Settings, deployment: Deployment, config: PodConfig) -> Object:
     """The pod template of a pipeline. Raises CannotDeployError when it wants what the settings forbid."""
+    _keep_from_ours(settings, deployment)
+    _look_at_quantities(deployment)
     node_paths = config.node_paths if deployment.kind == "daemonSet" else ()
     if node_paths and not settings.node_logs:
         raise CannotDeployError(
@@ -66,6 +73,39 @@ def template(settings: Settings, deployment: Deployment, config: PodConfig) -> O
     if settings.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
     return {"metadata": {"labels": labels_of(settings, deployment), "annotations": annotations}, "spec": spec}
+
+
+def _keep_from_ours(settings: Settings, deployment: Deployment) -> None:
+    """Whoever may change pipelines must not become the core instance by one."""
+    account = deployment.scheduling.get("serviceAccount")
+    if account and account == settings.own_account:
+        text = f"{account} is the account of the core instance, which may change all in its namespace: use another one"
+        raise CannotDeployError("AccountNotAllowed", text)
+    ours = {identity_secret_name(settings.core_instance), *settings.own_secrets}
+    for name in _secrets_named(deployment):
+        if name in ours:
+            text = f"the Secret {name} is the core instance's own, which no pipeline may read: use another one"
+            raise CannotDeployError("SecretNotAllowed", text)
+
+
+def _look_at_quantities(deployment: Deployment) -> None:
+    """The cluster's own words for a wrong one do not say which."""
+    for name, quantity in asdict(deployment.resources).items():
+        if quantity and not _QUANTITY.fullmatch(quantity):
+            what = f"{name.replace('_', ' ')} of the resource profile"
+            raise CannotDeployError(
+                "InvalidQuantity", f"the {what} is {quantity!r}, which is no quantity such as 500m or 256Mi"
+            )
+
+
+def _secrets_named(deployment: Deployment) -> Iterator[str]:
+    yield deployment.scheduling.get("kubernetesSecretName") or ""
+    yield from (mount["secretName"] for mount in _secret_mounts(deployment))
+    for sidecar in deployment.sidecars:
+        for volume in sidecar.spec.get("volumes") or ():
+            yield (volume.get("secret") or {}).get("secretName", "")
+        for variable in sidecar.spec.get("env") or ():
+            yield ((variable.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name", "")
 
 
 def hardened(*, root: bool = False) -> Object:
@@ -261,10 +301,7 @@ def _placement(settings: Settings, deployment: Deployment) -> Object:
     if constraints := scheduling.get("topologySpreadConstraints"):
         ours = {PIPELINE_ID: deployment.pipeline_id}
         made["topologySpreadConstraints"] = [
-            {
-                **{key: value for key, value in constraint.items() if value is not None},
-                "labelSelector": {"matchLabels": dict(constraint.get("labelSelector") or ours)},
-            }
+            {**constraint, "labelSelector": {"matchLabels": dict(constraint.get("labelSelector") or ours)}}
             for constraint in constraints
         ]
     return made

@@ -4,6 +4,7 @@ Nothing is remembered that matters: what runs is read from the cluster at every 
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -30,6 +31,7 @@ from nectary.core.runtimes.kubernetes.settings import (
     Settings,
     selector_of,
 )
+from nectary.core.runtimes.kubernetes.tenure import Tenure
 from nectary.core.runtimes.kubernetes.upkeep import WORKLOADS, Key, Upkeep, belonging
 from nectary.log import logger
 
@@ -43,10 +45,14 @@ log = logger(__name__)
 
 class Kubernetes:
     """A `Runtime`. `keep`: the Secret with who the core instance is; whatever is made belongs to it. `patience`: seconds until
-    pods that were to reload their configuration, and did not, are restarted."""
+    pods that were to reload their configuration, and did not, are restarted. `holder`: which one
+    we are of those that might run under this name."""
 
-    def __init__(self, settings: Settings, cluster: Cluster, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, settings: Settings, cluster: Cluster, *, patience: float = PATIENCE_SECONDS, holder: str = "core"
+    ) -> None:
         self._settings, self._cluster = settings, cluster
+        self._tenure = Tenure(cluster, settings.core_instance, holder)
         self.keep = SecretKeep(cluster, settings.core_instance)
         self._http = PodHttp()
         self._upkeep = Upkeep(settings, cluster)
@@ -61,7 +67,8 @@ class Kubernetes:
         self._last_words: dict[tuple[str, int], str] = {}
 
     async def start(self) -> None:
-        """Raises RuntimeUnavailableError when there is no cluster, it is too old, or we have no rights in the namespace."""
+        """Raises RuntimeUnavailableError when there is no cluster, it is too old, we have no rights in the namespace, or
+        another one of our name is at work in it."""
         version = await self._cluster.version()
         if (match := re.match(r"v?(\d+)\.(\d+)", version)) and (int(match[1]), int(match[2])) < _OLDEST:
             raise RuntimeUnavailableError(
@@ -69,6 +76,7 @@ class Kubernetes:
             )
         try:
             await self.keep.read()
+            await self._tenure.hold()
             await trials.clear(self._cluster, self._settings)
             live = await self._upkeep.look()
         except ApiError as error:
@@ -79,6 +87,7 @@ class Kubernetes:
 
     async def apply(self, deployment: Deployment) -> None:
         """What the cluster refuses is in what is observed; what ran before runs on."""
+        self._tenure.check()
         pipeline_id = deployment.pipeline_id
         self._asked[pipeline_id] = deployment.version
         try:
@@ -150,6 +159,7 @@ class Kubernetes:
 
     async def observe(self) -> Mapping[str, Observed]:
         """Every pipeline of which there is anything in the cluster, or that the cluster refused."""
+        await self._tenure.hold()
         live = await self._upkeep.look()
         await self.keep.mend({name: found for (kind, name), found in live.items() if kind == "Secret"})
         pods: dict[str, list[Object]] = {}
@@ -170,7 +180,8 @@ class Kubernetes:
                 one = replace(seen[pipeline_id], warnings=[event for event in warnings if concerns(event, seen[pipeline_id])])
                 reports[pipeline_id] = self._report(pipeline_id, one, reloading)
         await self._complaints.listen(pods, {id: one.deployment.environment.values() for id, one in self._plans.items()})
-        return {id: replace(report, events=(*report.events, *self._complaints.of(id))) for id, report in reports.items()}
+        told = {id: (*self._upkeep.set_back(id), *self._complaints.of(id)) for id in reports}
+        return {id: replace(report, events=(*report.events, *told[id])) for id, report in reports.items()}
 
     async def _seen(self, found: Mapping[Key, Object], pods: Sequence[Object]) -> Seen:
         words = {}
@@ -265,6 +276,8 @@ class Kubernetes:
     async def close(self, *, stop: bool) -> None:
         """The cluster runs on what is there; with `stop` nothing is left but who the core instance is."""
         try:
+            with contextlib.suppress(RuntimeUnavailableError):
+                await self._tenure.let_go()
             if stop:
                 for pipeline_id in {belonging(self._settings, one) for one in (await self._upkeep.look()).values()} - {None}:
                     await self.remove(str(pipeline_id))

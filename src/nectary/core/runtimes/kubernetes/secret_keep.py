@@ -7,7 +7,14 @@ from typing import Any
 
 from nectary.core.runtimes import RuntimeUnavailableError
 from nectary.core.runtimes.kubernetes.cluster import ApiError, Cluster
-from nectary.core.runtimes.kubernetes.settings import CORE_INSTANCE, FIELD_MANAGER, Object, Owner, label_value, shortened
+from nectary.core.runtimes.kubernetes.settings import (
+    CORE_INSTANCE,
+    FIELD_MANAGER,
+    Object,
+    Owner,
+    identity_secret_name,
+    label_value,
+)
 
 _KEY = "core-instance.json"
 _COMPONENT = "core-instance"
@@ -20,7 +27,7 @@ class SecretKeep:
     def __init__(self, cluster: Cluster, core_instance: str) -> None:
         self._cluster, self._core_instance = cluster, core_instance
         self._kept: bytes | None = None
-        self._name = shortened(f"nectary-{label_value(core_instance)}".lower(), 63)
+        self._name = identity_secret_name(core_instance)
         self.owner: Owner | None = None
         self.labels: dict[str, str] = {}
 

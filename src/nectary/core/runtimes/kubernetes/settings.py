@@ -62,6 +62,13 @@ class Settings:
     node_logs: bool = False  # whether pipelines of kind daemonSet may read the logs of their nodes
     listen: str = "0.0.0.0"  # noqa: S104 - in pods, whose probes come from the node; `::` in a cluster of IPv6
     reader: str = ""  # an account that was installed with us, which may read about pods, for the kubernetes filter
+    own_account: str = ""  # who the core instance is to the cluster; no pipeline may be it
+    own_secrets: Sequence[str] = ()  # what it reads its token from; no pipeline may read them
+
+
+def identity_secret_name(core_instance: str) -> str:
+    """Where it is kept who a core instance is."""
+    return shortened(f"nectary-{label_value(core_instance)}".lower(), 63)
 
 
 def labels_of(settings: Settings, deployment: Deployment) -> dict[str, str]:

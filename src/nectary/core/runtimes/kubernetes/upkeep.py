@@ -8,11 +8,13 @@ changes one takes it off ours. So drift shows without comparing values, which th
 import asyncio
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping
 
 from nectary import clock
 from nectary.core.runtimes import Event
+from nectary.core.runtimes.events import Events
 from nectary.core.runtimes.kubernetes.cluster import ApiError, Cluster
 from nectary.core.runtimes.kubernetes.manifests import Plan
 from nectary.core.runtimes.kubernetes.settings import (
@@ -33,8 +35,14 @@ _MADE = {"ConfigMap": False, "Secret": False, "ServiceAccount": False, "Service"
 _MADE |= dict.fromkeys(WORKLOADS, True)  # kind -> whether more than its metadata is of interest
 _AFTER = ("Service", "HorizontalPodAutoscaler")  # what comes after the workload, and the rest does without
 _FRESH_SECONDS = 5.0
+_OFTEN, _OFTEN_SECONDS = 3, 600.0
 # Who is given the number of replicas when an autoscaler takes over: dropped, it would fall back to 1 on the way.
 _HANDOVER = "nectary-handover"
+
+# Server-side apply answers 500 for what cannot be an object of its kind: a wrong quantity, two containers of one name
+# (apimachinery, managedfields/internal/structuredmerge.go).
+_UNREADABLE = re.compile(r"failed to (create typed|convert)")
+_OBJECTS_OWN = re.compile(rf"{_UNREADABLE.pattern}|webhook|request is too large")
 
 log = logger(__name__)
 
@@ -48,6 +56,8 @@ class Upkeep:
         self._looked_at = float("-inf")
         self._looking = asyncio.Lock()
         self._applied: dict[Key, tuple[str, str]] = {}  # the digest of what was wanted, the digest of the fields that are ours
+        self._healed_at: dict[Key, list[float]] = {}
+        self._events: dict[str, Events] = {}  # by pipeline
 
     async def look(self) -> Mapping[Key, Object]:
         """Everything of this core instance, as it is now, by kind and name."""
@@ -90,7 +100,7 @@ class Upkeep:
                 if _cannot_change(wanted, error):
                     await self._replace(wanted)
                     continue
-                if error.status == 409 or (error.status >= 500 and "webhook" not in str(error)):
+                if error.status == 409 or (error.status >= 500 and not _OBJECTS_OWN.search(str(error))):
                     raise  # of the cluster's own, and for the next turn
                 refusals.append(_refusal(wanted, error))
                 if wanted["kind"] not in _AFTER:
@@ -103,6 +113,12 @@ class Upkeep:
         """Take away all of a pipeline. Its pods have their time to flush."""
         await self._look()
         await self._prune(pipeline_id, set())
+        self._events.pop(pipeline_id, None)
+
+    def set_back(self, pipeline_id: str) -> tuple[Event, ...]:
+        """What others did to a pipeline's objects, and we undid."""
+        events = self._events.get(pipeline_id)
+        return events.all() if events else ()
 
     async def _prune(self, pipeline_id: str, kept: set[Key]) -> None:
         for key, found in list(self._live.items()):
@@ -112,6 +128,7 @@ class Upkeep:
                     log.info("removed from the cluster", kind=key[0], name=key[1], pipeline=pipeline_id)
                 self._live.pop(key, None)
                 self._applied.pop(key, None)
+                self._healed_at.pop(key, None)
 
     def _stands(self, wanted: Object, digest: str) -> bool:
         found = self._live.get(_key(wanted))
@@ -136,10 +153,29 @@ class Upkeep:
         if found is not None and wanted["kind"] in WORKLOADS and "replicas" not in wanted["spec"] and _owns_replicas(found):
             await self._hand_over(found)
         made = await self._cluster.apply(wanted)
+        healed = self._applied.get(key, ("",))[0] == digest
+        if healed:
+            self._tell_of_healing(wanted, found)
         if key in self._applied or found is None:
-            log.info("applied to the cluster", kind=key[0], name=key[1], healed=self._applied.get(key, ("",))[0] == digest)
+            log.info("applied to the cluster", kind=key[0], name=key[1], healed=healed)
         self._live[key] = made
         self._applied[key] = (digest, _ours(made))
+
+    def _tell_of_healing(self, wanted: Object, found: Object | None) -> None:
+        """Once it is what it should be again; of two that go on for ever, that they do."""
+        key, now = _key(wanted), time.monotonic()
+        kind, name = key
+        self._healed_at[key] = [at for at in self._healed_at.get(key, ()) if now - at < _OFTEN_SECONDS] + [now]
+        who = "somebody" if found is None else _last_hand(found)
+        reason, text = (
+            "SetBack",
+            f"{kind} {name} was {'deleted' if found is None else f'changed by {who}'}, and is as it should be",
+        )
+        if len(self._healed_at[key]) >= _OFTEN:
+            reason = "Contended"
+            text = f"{kind} {name} is changed again and again by {who}, and set back each time: keep one of the two from it"
+        events = self._events.setdefault(wanted["metadata"]["labels"][PIPELINE_ID], Events("k8s:deployment"))
+        events.add(reason, text, about=f"{kind} {name}", silence=_OFTEN_SECONDS)
 
     async def _hand_over(self, found: Object) -> None:
         kind, name = _key(found)
@@ -179,6 +215,16 @@ def _ours(found: Object) -> str:
     return ""
 
 
+def _last_hand(found: Object) -> str:
+    """Who of the others set something last, by the name that programs give themselves."""
+    others = [
+        (entry.get("time", ""), str(entry.get("manager")))
+        for entry in found["metadata"].get("managedFields") or ()
+        if entry.get("manager") not in (FIELD_MANAGER, _HANDOVER) and not entry.get("subresource")
+    ]
+    return max(others)[1] if others else "somebody"
+
+
 def _owns_replicas(found: Object) -> bool:
     return any(
         entry.get("manager") == FIELD_MANAGER and "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
@@ -197,13 +243,15 @@ def _refusal(wanted: Object, error: ApiError) -> Event:
     """The cluster's no, in words that say what to do."""
     kind, name = _key(wanted)
     said = str(error)
-    if error.status == 403 and "exceeded quota" in said:
+    if error.status == 403 and "because it is being terminated" in said:
+        reason, text = "NamespaceTerminating", f"the namespace is being deleted, and takes no {kind} {name} any more: {said}"
+    elif error.status == 403 and "exceeded quota" in said:
         reason, text = "QuotaExceeded", f"the namespace's quota does not allow {kind} {name}: {said}"
     elif error.status == 403 and "PodSecurity" in said:
         reason, text = "PodSecurity", f"the namespace's pod security forbids {kind} {name}: {said}"
     elif error.status == 403:
         reason, text = "Forbidden", f"the core instance may not make {kind} {name}; look at its Role: {said}"
-    elif error.status == 422:
+    elif error.status == 422 or _UNREADABLE.search(said):
         reason, text = "Invalid", f"the cluster takes no such {kind}: {said}"
     else:
         reason, text = error.reason or "ClusterRefused", f"the cluster did not take {kind} {name}: {said}"
