@@ -123,7 +123,7 @@ _CONFIG: dict[int | str, dict[str, Any]] = {
         "description": "The config.",
         "headers": {"Last-Modified": {"description": "Its version.", "schema": {"type": "string"}}},
         "content": {
-            kind: {"schema": {"type": "object" if format is Format.JSON else "string"}}
+            kind: {"schema": {"type": "string" if format is Format.CLASSIC else "object"}}
             for format, kind in fleet_answers.TYPES.items()
         },
     }
