@@ -12,7 +12,7 @@ help:
 	@echo "test     run every test (SQLite, and PostgreSQL where its programs are found)"
 	@echo "contract run the vendor's contract test with as many examples as the vendor, then strictly with 200 (an hour)"
 	@echo "crash    kill -9 the server two hundred times while it writes (minutes)"
-	@echo "fuzz     throw changed configurations at the engine for SECONDS (600), and EXAMPLES (1000) at each operation"
+	@echo "fuzz     throw changed configurations at the engine for SECONDS (600), bad input and EXAMPLES (1000) at each operation"
 	@echo "check    lint, types, import layers"
 	@echo "fmt      format and sort imports"
 	@echo "docs     write the documents that come from the code: OpenAPI, permissions, compatibility"
@@ -41,6 +41,7 @@ crash: $(VENV)/.synced
 
 fuzz: $(VENV)/.synced
 	$(BIN)/python -m benchmarks.fuzz_config --seconds $(or $(SECONDS),600) $(ARGS)
+	WALK_ALL=1 $(BIN)/pytest tests/walks/test_bad_input.py
 	DESCRIBED_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/pytest -rP tests/contract/test_described.py
 
 check: $(VENV)/.synced
