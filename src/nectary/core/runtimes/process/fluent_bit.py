@@ -124,9 +124,10 @@ async def metrics(port: int) -> dict[str, Any]:
 
 
 async def still(port: int) -> None:
-    """Wait until it counts no more, for a moment at most: it tells its counts once a second (flb_me_fd_event)."""
+    """Wait until it counts no more, for a moment at most: it tells its counts once a second, and nothing before the first
+    (flb_me_fd_event)."""
     until, since, said = time.monotonic() + _MOST_STILL, time.monotonic(), await metrics(port)
-    while said and time.monotonic() < min(until, since + _STILL):
+    while (now := time.monotonic()) < until and (not said or now < since + _STILL):
         await asyncio.sleep(0.1)
-        if (now := await metrics(port)) != said:
-            since, said = time.monotonic(), now
+        if (newer := await metrics(port)) != said:
+            since, said = time.monotonic(), newer
