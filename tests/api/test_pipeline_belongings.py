@@ -128,8 +128,7 @@ async def test_a_check_is_added_reported_and_deleted(world: World, ci: dict[str,
     itself = world.http(**{"X-Aggregator-Token": ci["token"]})
     await itself.ask("PATCH", one, 204, json={"status": "running"})
     found = await itself.ask("GET", one, 200)
-    assert {key: found[key] for key in body} == body
-    assert found["status"] == "running"
+    assert {key: found[key] for key in body} == body | {"status": "running"}
     assert await world.machine.ask("GET", path, 200) == [found]
     shown = await world.machine.ask("GET", f"/v1/aggregator_pipelines/{made['id']}", 200)
     assert (shown["checksTotal"], shown["checksOK"], shown["checksRunning"]) == (1, 0, 1)

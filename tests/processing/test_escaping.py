@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from nectary.fluentbit.processing import Action, actions_script, materialise, read_action_rule, read_rules, script
 from nectary.fluentbit.processing.lua_text import block, literal, quoted
-from nectary.preview import preview, run
+from nectary.preview import Limits, preview, run
 from nectary.preview import preview_script as preview_of
 from tests.processing.examples import EXAMPLES, Example
+
+PATIENT = Limits(seconds=60)  # what is tested is not how busy the machine is
 
 HOSTILE = [
     '"', "'", "\\", "\n", "\r", "\r\n", "\0", "]]", "]=]", "[[", "--", "--[[", "${HOME}", "{{ secrets.X }}", "{{files.a}}",
@@ -27,7 +29,7 @@ CLEAN = TEXT.filter(lambda text: text.isprintable() or not any("\ud800" <= char 
 
 async def echoed(values: list[Any]) -> list[Any]:
     source = "local values = " + literal(values) + "\nfunction cb_filter(tag, ts, r) return 2, ts, {v = values[r.n]} end"
-    results = await run(source, [{"record": {"n": place + 1}} for place in range(len(values))])
+    results = await run(source, [{"record": {"n": place + 1}} for place in range(len(values))], PATIENT)
     return [result["result"][2].get("v") for result in results]
 
 
@@ -65,7 +67,7 @@ async def test_a_script_comes_back_from_its_literal_as_it_went_in(texts: list[st
     scripts = ["-- a\n" + text + "\n" for text in texts]
     source = "local values = {" + ", ".join(block(text) for text in scripts) + "}\n"
     source += "function cb_filter(tag, ts, r) return 2, ts, {v = values[r.n]} end"
-    results = await run(source, [{"record": {"n": place + 1}} for place in range(len(scripts))])
+    results = await run(source, [{"record": {"n": place + 1}} for place in range(len(scripts))], PATIENT)
     assert [result["result"][2]["v"] for result in results] == scripts
 
 
@@ -85,7 +87,7 @@ async def test_a_rule_puts_exactly_what_it_was_told(key: str, value: str, commen
     source = script(rules)
     assert "${" not in source
     assert "{{" not in source
-    outcome = await preview(rules, [[1.0, {"kept": 1}]])
+    outcome = await preview(rules, [[1.0, {"kept": 1}]], limits=PATIENT)
     assert outcome.errors == []
     assert outcome.logs == [(1.0, {"kept": 1, key: found + value})]
 

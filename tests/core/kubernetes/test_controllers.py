@@ -173,6 +173,10 @@ async def test_what_a_namespace_does_not_allow_is_told_by_the_clusters_own_words
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     answer = await asyncio.to_thread(place.admin.post, place.path("resourcequotas"), json=quota)
     assert answer.is_success
+    end = time.monotonic() + PATIENCE
+    while "status" not in (quota := place.admin.get(place.path("resourcequotas", "none")).json()) or not quota["status"]:
+        assert time.monotonic() < end, "a quota holds once its controller has counted what there is"
+        await asyncio.sleep(0.2)
     report = await until(runtime, PIPELINE, "FAILED")
     assert report.events[0].reason == "FailedCreate"
     assert "exceeded quota" in report.events[0].message
