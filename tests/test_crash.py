@@ -104,7 +104,7 @@ async def _missing(served: Served, bearer: str, done: Acknowledged) -> list[str]
         asking = [expect(person, f"/v1/projects/{id}", 200) for id in done.projects]
         asking += [expect(anyone, f"/v1/project_tokens/{id}", 200, **{"X-Project-Token": t}) for id, t in done.tokens.items()]
         some = next(iter(done.projects))
-        asking += [expect(anyone, f"/v1/projects/{some}", 401, **{"X-Project-Token": token}) for token in done.revoked]
+        asking += [expect(anyone, f"/v1/projects/{some}", 410, **{"X-Project-Token": token}) for token in done.revoked]
         asking += [expect(person, f"/v1/agents/{id}", 200) for id in done.agents]
         asking += [posts(token) for token in done.agents.values()]
         await asyncio.gather(*asking)
