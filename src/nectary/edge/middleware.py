@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nectary import log
@@ -10,6 +11,7 @@ from nectary.edge import refusals
 from nectary.edge.measures import Measures
 from nectary.errors import TooLarge, Unsupported
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = log.logger("nectary.request")
 
 
@@ -20,6 +22,7 @@ class Around:
         self.app = app
         self.measures = measures
         self.body_limit = body_limit
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,9 +55,16 @@ class Around:
         return None
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        # Words that anybody makes up are one to the measures, which keep every one they hear.
+        method = scope["method"] if scope["method"] in _METHODS else "(other)"
         route = getattr(scope.get("route"), "path", "(none)")
-        self.measures.requests.labels(scope["method"], route, status).inc()
-        self.measures.seconds.labels(route).observe(seconds)
+        known = self._known.get((method, route, status))
+        if known is None:  # looking them up takes longer than counting
+            known = self.measures.requests.labels(method, route, status), self.measures.seconds.labels(route)
+            self._known[method, route, status] = known
+        requests, duration = known
+        requests.inc()
+        duration.observe(seconds)
         _log.debug("answered", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 
 
