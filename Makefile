@@ -42,7 +42,7 @@ crash: $(VENV)/.synced
 fuzz: $(VENV)/.synced
 	$(BIN)/python -m benchmarks.fuzz_config --seconds $(or $(SECONDS),600) $(ARGS)
 	WALK_ALL=1 $(BIN)/pytest tests/walks/test_bad_input.py
-	DESCRIBED_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/pytest -rP tests/contract/test_described.py
+	DESCRIBED_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/pytest -rP -n auto --dist load tests/contract/test_described.py
 
 check: $(VENV)/.synced
 	$(BIN)/ruff check
