@@ -35,8 +35,8 @@ def test_every_foreign_key_leads_an_index() -> None:
     assert without == []
 
 
-async def test_no_operation_reads_a_table_whole_or_sorts_to_find_a_page(world: World) -> None:
-    await forget_statistics(world.context.database)
+async def test_no_operation_reads_a_table_whole_or_sorts_to_find_a_page(world: World, database_url: str) -> None:
+    await forget_statistics(database_url)
     ground = await break_ground(world)
     expected = EXPECTED if world.context.database.embedded else EXPECTED | ON_POSTGRESQL
     wrong: list[str] = []
