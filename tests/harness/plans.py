@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 from httpx import URL, Response
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, event
 
 from nectary.db import tables
 from nectary.db.transaction import ReadTx
