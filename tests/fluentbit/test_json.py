@@ -1,6 +1,7 @@
 """The JSON format: places, numbers as they are written, repeated keys, and where bad syntax is."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from nectary.fluentbit import json as config_json
 from nectary.fluentbit import meaning
-from nectary.fluentbit.document import LIMITS, ConfigError, Kind
+from nectary.fluentbit.document import LIMITS, ConfigError, Kind, Limits
 from nectary.fluentbit.nodes import ListNode, MapNode, Node, Scalar
 
 values = st.recursive(
@@ -32,6 +33,43 @@ def test_it_reads_what_pythons_own_reader_reads(value: object, indent: int | Non
     if "\\u0000" in text or "\ufffd" in text or "\\ufffd" in text:
         return
     assert plain(config_json.tree(text, "x", LIMITS)) == json.loads(text)
+
+
+# As configurations are: lists of maps of texts, numbers, and lists of texts.
+plugins = st.lists(
+    st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text(), max_size=3), max_size=4), max_size=4
+)
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    yield node
+    if isinstance(node, ListNode):
+        for item in node.items:
+            yield from nodes(item)
+    elif isinstance(node, MapNode):
+        for key, value in node.pairs:
+            yield key
+            yield from nodes(value)
+
+
+@given(plugins, st.sampled_from([None, 0, 1, 3]), st.sampled_from([(", ", ": "), (",", ":"), (" ,\t", " : ")]))
+def test_every_value_is_where_it_says(value: object, indent: int | None, marks: tuple[str, str]) -> None:
+    text = json.dumps({"a": value}, indent=indent, separators=marks)
+    if "\\u0000" in text or "\\ufffd" in text:
+        return
+    for node in nodes(config_json.tree(text, "x", LIMITS)):
+        before, there = text[: node.start], text[node.start : node.end]
+        assert (node.line, node.column) == (before.count("\n") + 1, node.start - before.rfind("\n"))
+        assert plain(node) == json.loads(there)
+
+
+def test_lists_of_texts_keep_the_limits() -> None:
+    texts = '{"a": [ "b",\n "c", "d" ]}'
+    assert plain(config_json.tree(texts, "x", Limits(depth=2, values=4))) == {"a": ["b", "c", "d"]}
+    for limits, found in ((Limits(depth=1), ("too_deep", 1, 7)), (Limits(values=2), ("too_large", 2, 11))):
+        with pytest.raises(config_json.JsonError) as refused:
+            config_json.tree(texts, "x", limits)
+        assert (refused.value.kind, refused.value.place.line, refused.value.place.column) == found
 
 
 @given(st.text(alphabet='{}[]",:0129.eE+-truefalsn\\u \n\tx', max_size=40))

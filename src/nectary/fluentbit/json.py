@@ -23,6 +23,7 @@ from nectary.fluentbit.reading import Glob, Read, Reading
 from nectary.fluentbit.structure import Tree
 
 _NUMBER_OR_WORD = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.+-])|(?:true|false|null)(?!\w)"
+_TEXTS = r'[ \n]*+"[^"\\\x00-\x1f]*+"(?:,[ \n]*+"[^"\\\x00-\x1f]*+")*+[ \n]*+'
 _TOKEN = re.compile(
     rf"""[ \t\r]*(?:
         (?P<string>"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+")
@@ -32,12 +33,14 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-# The common key and value in one step: all on one line, with the comma and the line end behind it.
+# The common key and value in one step: with the comma and the line end behind it, and all on one line but for a list of texts.
 _PAIR = re.compile(
     rf"""[ ]*+"(?P<key>[^"\\\x00-\x1f]*+)"(?P<gap>:[ ]*+)
-        (?:"(?P<string>[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+)"|(?P<word>{_NUMBER_OR_WORD}))(?P<comma>,?)(?P<line>\n?)""",
+        (?:"(?P<string>[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+)"|(?P<word>{_NUMBER_OR_WORD})|\[(?P<texts>{_TEXTS})\])
+        (?P<comma>,?)(?P<line>\n?)""",
     re.VERBOSE,
 )
+_TEXT_OR_LINE = re.compile(r'"([^"]*)"|\n')
 # The end of a map and the beginning of the next one in its list.
 _NEXT = re.compile(r"[ ]*+(?P<close>\}),\n(?P<open>[ ]*+\{)\n")
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt])|(.?))', re.DOTALL)
@@ -95,14 +98,13 @@ class JsonError(Exception):
 class _Open:
     """A list or map whose end has not been read yet."""
 
-    __slots__ = ("is_map", "items", "key", "keys", "place")
+    __slots__ = ("is_map", "items", "keys", "place")
 
     def __init__(self, is_map: bool, place: tuple[int, int, int]) -> None:
         self.is_map = is_map
         self.place = place
         self.items: list[Node] = []
         self.keys: list[Scalar] = []
-        self.key: Scalar | None = None
 
 
 def tree(text: str, file: str, limits: Limits) -> Node:
@@ -152,35 +154,69 @@ class _TreeReader:
 
     def _pairs(self, position: int) -> int:
         """Read plain pairs as long as they come one after another, over the maps of a list; where they end."""
-        # A named tuple's own constructor is a Python function around this one, and costs twice as much.
+        # Many thousands in a large file: a named tuple's own constructor is a Python function around this one, and costs
+        # twice as much; and names of this function are found sooner than those of `self`.
         text, match, opened, made = self.text, _PAIR.match, self.open[-1], tuple.__new__
+        line, before = self.line, self.line_start - 1
+        comma: str | None = None
         while found := match(text, position):
-            key, gap, string, word, comma, line = found.groups()
-            begin = found.start("key") - 1
-            value, plain, size = (word, True, len(word)) if string is None else (string, False, len(string) + 2)
+            key, gap, string, word, texts, comma, ended = found.groups()
+            begin = found.start(1) - 1
             end = begin + len(key) + 2
-            before = self.line_start - 1
-            opened.keys.append(made(Scalar, (key, False, self.line, begin - before, begin, end)))
+            opened.keys.append(made(Scalar, (key, False, line, begin - before, begin, end)))
             at = end + len(gap)
-            if not plain and "\\" in value:
-                value = self._unescaped(value, at)
-            opened.items.append(made(Scalar, (value, plain, self.line, at - before, at, at + size)))
+            if string is not None:
+                size = len(string) + 2
+                if "\\" in string:
+                    self.line, self.line_start = line, before + 1
+                    string = self._unescaped(string, at)
+                opened.items.append(made(Scalar, (string, False, line, at - before, at, at + size)))
+            elif texts is None:
+                opened.items.append(made(Scalar, (word, True, line, at - before, at, at + len(word))))
+            else:
+                self.line, self.line_start = line, before + 1
+                opened.items.append(self._texts(at, found.end("texts")))
+                line, before = self.line, self.line_start - 1
             position = found.end()
-            if line:
-                self.line += 1
-                self.line_start = position
-            self.wanted = "key" if comma else "comma"
+            if ended:
+                line += 1
+                before = position - 1
             if not comma:
                 following = _NEXT.match(text, position)
                 if following is None or len(self.open) < 2 or self.open[-2].is_map:
                     break
-                self._close(following.end("close"))
-                at = following.end("open") - 1
-                self.open.append(opened := _Open(True, (self.line + 1, at - following.start("open") + 1, at)))
-                self.line += 2
-                self.line_start = position = following.end()
-                self.wanted = "first key"
+                self._close(following.end(1))
+                at = following.end(2) - 1
+                self.open.append(opened := _Open(True, (line + 1, at - following.start(2) + 1, at)))
+                line += 2
+                position = following.end()
+                before = position - 1
+                self.wanted, comma = "first key", None
+        self.line, self.line_start = line, before + 1
+        if comma is not None:
+            self.wanted = "key" if comma else "comma"
         return position
+
+    def _texts(self, at: int, end: int) -> ListNode:
+        """The list of plain texts that begins at `at` and ends before `end`."""
+        if len(self.open) >= self.limits.depth:
+            raise self._error(f"values nested more than {self.limits.depth} deep", at, "too_deep")
+        place, texts = (self.line, at - self.line_start + 1, at), []
+        for found in _TEXT_OR_LINE.finditer(self.text, at, end):
+            start, after = found.span()
+            if found[1] is None:
+                self.line += 1
+                self.line_start = after
+            else:
+                texts.append(Scalar(found[1], False, self.line, start - self.line_start + 1, start, after))
+        self._more(len(texts), end)
+        return ListNode(tuple(texts), *place, end + 1)
+
+    def _more(self, values: int, at: int) -> None:
+        """Count them."""
+        self.count += values
+        if self.count > self.limits.values:
+            raise self._error(f"more than {self.limits.values} values in one file", at, "too_large")
 
     def _error(self, what: str, at: int, kind: str = "bad_json") -> JsonError:
         return JsonError(what, Place(self.file, self.line, at - self.line_start + 1), kind)
@@ -219,9 +255,7 @@ class _TreeReader:
         self.wanted = "comma"
 
     def _scalar(self, kind: str, written: str, start: int, end: int) -> None:
-        self.count += 1  # plain pairs need no count: they are never so many within the limit of bytes
-        if self.count > self.limits.values:
-            raise self._error(f"more than {self.limits.values} values in one file", start, "too_large")
+        self._more(1, start)  # plain pairs need no count: they are never so many within the limit of bytes
         plain = kind == "word"
         value = written
         if not plain:
