@@ -119,7 +119,7 @@ async def test_the_counts_of_one_that_leaves_are_posted_though_it_is_gone(world:
             await me.count()
             assert (await counted(world, me, made["id"]))["fluentbit_input"] == 182
             [agent] = await world.machine.ask("GET", f"/v1/projects/{world.project_id}/agents", 200)
-            assert agent["machineID"] == f"pipeline-{made['id']}-0"
+            assert (agent["machineID"], agent["os"]) == (f"pipeline-{made['id']}-0", "linux")
 
 
 async def test_one_that_does_not_answer_keeps_nobody_from_being_counted(world: World, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from nectary.client.core_things import Pipeline, RegisteredAgent
 PATH = "/api/v2/metrics/prometheus"
 _AT_ONCE = 8
 _MOST_LAST = 20
+_SYSTEMS = ("linux", "macos", "freebsd")  # what Fluent Bit (get_os_name, flb_metrics.c) and the API name alike
 _MOST_BYTES = 4 * 1024 * 1024
 _log = log.logger("nectary.core")
 
@@ -133,10 +134,11 @@ class Meter:
 
     async def _post(self, pipeline: Pipeline, replica: Counted, text: str, at: int) -> bool:
         families = read(text)
-        version = next((labels["version"] for labels, _ in families.get("fluentbit_build_info", []) if "version" in labels), "")
+        build = next((labels for labels, _ in families.get("fluentbit_build_info", []) if "version" in labels), {})
+        version = build.get("version", "")
         try:
             if replica.agent is None or replica.registered != f"{version} {pipeline.config.id}":
-                replica.agent = await self._register(pipeline, replica.number, version)
+                replica.agent = await self._register(pipeline, replica.number, version, build.get("os", ""))
                 replica.registered = f"{version} {pipeline.config.id}"
             content = encode(families, {"pipeline_id": pipeline.id}, at)
             await calls.post_metrics(self.project, replica.agent, content)
@@ -151,7 +153,7 @@ class Meter:
         replica.refused = ""
         return True
 
-    async def _register(self, pipeline: Pipeline, number: int, version: str) -> RegisteredAgent:
+    async def _register(self, pipeline: Pipeline, number: int, version: str, os: str) -> RegisteredAgent:
         body: dict[str, Any] = {
             "name": f"{pipeline.name}-{number}",
             "machineID": f"pipeline-{pipeline.id}-{number}",
@@ -159,6 +161,7 @@ class Meter:
             "version": version or "0.0.0",
             "edition": "community",
             "rawConfig": pipeline.config.raw_config,
+            "os": os if os in _SYSTEMS else "unknown",
         }
         if self.environment_id:
             body["environmentID"] = self.environment_id
