@@ -31,6 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NECTARY_CORE"] = "false"  # no pipelines beside the servers of tests that are about other things
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: many tests wait for programs that they started."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with the published contract and the recorded bodies, beside the checkout."""
