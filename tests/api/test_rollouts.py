@@ -257,6 +257,18 @@ async def test_a_fleet_with_a_policy_rolls_every_change_out_so(world: World) -> 
         assert len(fleet.running("urgent")) == 10
 
 
+async def test_a_policy_holds_up_nothing_while_nobody_is_in_the_fleet(world: World) -> None:
+    new = {"name": "new", "rawConfig": GOOD, "rolloutPolicy": {"stages": "20% 10m, 100%"}}
+    made = await world.machine.ask("POST", f"/v1/projects/{world.project_id}/fleets", 201, json=new)
+    for text in (BETTER, GOOD):
+        await world.machine.ask("PATCH", f"/v1/fleets/{made['id']}", 200, json={"rawConfig": text})
+    assert (await world.machine.ask("GET", f"/v1/fleets/{made['id']}/rollouts", 200)) == []
+    asked = {"rawConfig": BETTER, "rollout": {"stages": "20% 10m, 100%"}}
+    await world.machine.ask("PATCH", f"/v1/fleets/{made['id']}", 200, json=asked)
+    [begun] = await world.machine.ask("GET", f"/v1/fleets/{made['id']}/rollouts", 200)
+    assert begun["state"] == "running", "who asks for stages gets them"
+
+
 async def test_replicas_take_each_step_once(fleet: SimulatedFleet, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings()
     other = make_context(settings, Database(settings.database))

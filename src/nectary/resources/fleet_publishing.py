@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, exists, or_, select, update
 
 from nectary.caller import Caller
 from nectary.db import statements, tables
@@ -30,7 +30,8 @@ class Wish:
     """What its author says of a change: why, on top of what, and how quickly.
 
     if_revision: the newest revision they know of; a newer one is a conflict. urgent: past a rollout that is open, and past the
-    fleet's own policy. rollout: in stages; None: as the fleet's policy says, and to all at once where it has none.
+    fleet's own policy. rollout: in stages; None: as the fleet's policy says, and to all at once where it has none or nobody is
+    in the fleet yet.
     """
 
     author: dict[str, Any] = field(default_factory=lambda: authors.NECTARY)
@@ -85,11 +86,17 @@ async def publish(tx: WriteTx, before: Row[Any], cause: Cause, wish: Wish, *, ba
     )
     to = Served(number, version)
     plan = wish.rollout or (None if wish.urgent else policy(before))
-    if plan is not None:
+    if plan is not None and (wish.rollout or await _is_joined(tx, before.id)):
         await rollouts.start(tx, before, to, plan, wish.author)
     else:
         await tx.execute(update(fleets).where(fleets.c.id == before.id).values(rollout_id=None))
     return to
+
+
+async def _is_joined(tx: ReadTx, fleet_id: UUID) -> bool:
+    """Whether there is anybody for whom a policy would go step by step: a new fleet is changed until it is right."""
+    theirs = (exists().where(table.c.fleet_id == fleet_id) for table in (tables.agents, tables.fleet_polls))
+    return bool((await tx.execute(select(or_(*theirs)))).scalar_one())
 
 
 def policy(fleet: Row[Any]) -> RolloutPlan | None:
