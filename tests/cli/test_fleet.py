@@ -99,8 +99,10 @@ def test_a_fleet_is_made_looked_at_edited_and_deleted(nectary: Nectary, folder: 
     assert any(line.split()[:2] == ["new", "1"] for line in nectary("get", "fleets").stdout.splitlines())
     (folder / "new.conf").write_text(GOOD.replace("match *", "match a.b"))
     nectary("fleet", "draft", "new", "-f", "new.conf")
-    assert "is being rolled out in stages" in nectary("fleet", "publish", "new").stdout
-    assert "newest rollout, of revision 2: running, stage 1 of 2" in nectary("fleet", "show", "new").stdout
+    assert nectary("fleet", "publish", "new").stdout.startswith("revision 2 is published"), "nobody is there to go step by step"
+    nectary("fleet", "draft", "new", "-f", "good.conf")
+    assert "is being rolled out in stages" in nectary("fleet", "publish", "new", "--stages", "10% 1m, 100%").stdout
+    assert "newest rollout, of revision 3: running, stage 1 of 2" in nectary("fleet", "show", "new").stdout
     assert nectary("fleet", "config", "new", "--revision", "1").stdout == GOOD
     with pytest.raises(Exception, match="no fleet ''"):
         nectary("fleet", "delete", "", "--yes")

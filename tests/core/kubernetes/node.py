@@ -180,8 +180,11 @@ class Node:
                 self.fault = error
                 return
 
-    def end(self) -> None:
+    def stop(self) -> None:
         self._stop.set()
+
+    def end(self) -> None:
+        """What runs still, once the work is over."""
         for running in self.pods.values():
             running.end()
 
@@ -231,11 +234,12 @@ def playing(admin: httpx.Client, namespace: str, folder: Path, fluent_bit: str) 
     try:
         yield node
     finally:
-        node.end()
+        node.stop()
         server.shutdown()
         server.server_close()
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
+        node.end()
         admin.delete(f"/api/v1/nodes/{node.name}")
     assert node.fault is None, node.fault
 
