@@ -116,7 +116,8 @@ async def test_a_pipeline_has_one_rule(world: World) -> None:
     path = f"/v1/pipelines/{pipeline}/processing_rules"
     await world.machine.ask("POST", path, 201, json=RULE)
     before = await world.rows()
-    await world.machine.refused("POST", path, 409, "conflict", json=RULE)
+    second = await world.machine.refused("POST", path, 409, "conflict", json=RULE)
+    assert second["detail"] == "there is one of the same pipeline already"
     assert await world.rows() == before
 
 

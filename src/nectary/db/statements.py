@@ -182,7 +182,11 @@ def refused(error: DBAPIError) -> Refusal | None:
 
 
 def _taken(constraint: str) -> Refusal:
-    sentence = _TAKEN.get(constraint, "conflict")
+    sentence = _TAKEN.get(constraint)
+    if sentence is None:
+        columns = next((columns for columns, name in _BY_COLUMNS.items() if name == constraint), "")
+        same = " and ".join(column.rpartition(".")[2].removesuffix("_id") for column in columns.split(", "))
+        return Conflict("conflict", f"there is one of the same {same} already")
     return Invalid(sentence) if sentence in _WRONG else Conflict(sentence)
 
 
