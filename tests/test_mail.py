@@ -8,7 +8,7 @@ import pytest
 from nectary import mail
 from nectary.settings import Settings
 from tests.harness.listening import listening
-from tests.harness.postgres import free_port
+from tests.harness.ports import free_port
 from tests.harness.world import World, open_world
 
 

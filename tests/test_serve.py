@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.conftest import _sql
-from tests.harness.postgres import free_port
+from tests.harness.ports import free_port
 from tests.harness.serving import serving, start
 
 PATIENCE = 30

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import re
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,12 +19,6 @@ from tests.harness.listening import listening
 T = TypeVar("T")
 PATIENCE = 90.0
 """Seconds until a wait is given up. Nothing passes or fails by how fast it is."""
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
 
 
 async def until(what: Callable[[], Awaitable[T]], patience: float = PATIENCE) -> T:

@@ -21,7 +21,6 @@ from tests.core.processes import (
     Client,
     config,
     deployment,
-    free_port,
     load,
     pids,
     running,
@@ -31,6 +30,7 @@ from tests.core.processes import (
     until,
     working_in,
 )
+from tests.harness.ports import free_port
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(240)]
 

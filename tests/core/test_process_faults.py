@@ -18,7 +18,8 @@ from nectary import clock
 from nectary.core.runtimes import File, Observed, Port, Resources, RuntimeUnavailableError, Scaling
 from nectary.core.runtimes.process import children
 from nectary.core.runtimes.process.runtime import ProcessRuntime
-from tests.core.processes import Client, config, deployment, free_port, pids, running, runtime, seen, sink, until
+from tests.core.processes import Client, config, deployment, pids, running, runtime, seen, sink, until
+from tests.harness.ports import free_port
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(240)]
 

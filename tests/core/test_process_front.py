@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,8 @@ from nectary.core.runtimes import RuntimeUnavailableError
 from nectary.core.runtimes.process.front import tcp, udp
 from nectary.core.runtimes.process.front.caller import Front
 from nectary.core.runtimes.process.front.doors import Doors
-from tests.core.processes import free_port, until
+from tests.core.processes import until
+from tests.harness.ports import free_port
 
 
 @dataclass
@@ -302,6 +304,38 @@ async def test_datagrams_wait_in_order_while_nobody_is_there_and_are_not_lost() 
     for one in (sender, transport):
         one.close()
     door.close()
+
+
+@pytest.mark.parametrize(("size", "many"), [(10, 3000), (8_000, 200)])
+async def test_datagrams_wait_for_a_fluent_bit_that_is_busy(size: int, many: int) -> None:
+    busy = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    busy.bind(("127.0.0.1", 0))
+    busy.setblocking(False)
+    door, port = udp.Door(), free_port()
+    await door.open("127.0.0.1", port)
+    door.update({0: busy.getsockname()[1]})
+    loop = asyncio.get_running_loop()
+    sender, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("127.0.0.1", port))
+    sent = [b"%d" % number + b"." * size for number in range(many)]
+    for number, data in enumerate(sent):
+        sender.sendto(data)
+        if number % 20 == 0:
+            await asyncio.sleep(0.002)
+    await asyncio.sleep(0.2)
+    received: list[bytes] = []
+
+    async def all_there() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                received.append(busy.recv(65536))
+        return len(received) >= many
+
+    await until(all_there, 30)
+    assert received == sent
+    assert door.counts.dropped == 0
+    sender.close()
+    door.close()
+    busy.close()
 
 
 async def test_a_port_that_is_taken_is_told_and_the_others_are_open() -> None:

@@ -16,7 +16,6 @@ from tests.core.processes import (
     Sink,
     config,
     deployment,
-    free_port,
     load,
     pids,
     running,
@@ -27,6 +26,7 @@ from tests.core.processes import (
     working_in,
 )
 from tests.harness.listening import listening
+from tests.harness.ports import free_port
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(300)]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from nectary.core.runtimes import File, Trial
-from tests.core.processes import free_port, runtime, sink, working_in
+from tests.core.processes import runtime, sink, working_in
+from tests.harness.ports import free_port
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(240)]
 

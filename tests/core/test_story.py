@@ -17,8 +17,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.core.processes import Client, Sink, free_port, load, sink, until
+from tests.core.processes import Client, Sink, load, sink, until
 from tests.harness.pipelines import encoded
+from tests.harness.ports import free_port
 from tests.harness.serving import Served, start
 
 pytestmark = [pytest.mark.fluent_bit, pytest.mark.timeout(600)]

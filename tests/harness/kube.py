@@ -15,7 +15,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.harness.postgres import free_port
+from tests.harness.ports import free_port
 
 _TOKEN = "admin-of-this-test"
 _USUAL = "/usr/local/kubebuilder/bin"

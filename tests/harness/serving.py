@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.harness.postgres import free_port
+from tests.harness.ports import free_port
 from tests.harness.world import ADMIN, PASSWORD
 
 _PATIENCE = 120.0  # the machine may be busy with other tests

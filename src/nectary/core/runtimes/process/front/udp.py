@@ -15,7 +15,10 @@ _HELD = 8 * 1024 * 1024
 _BUFFER = 4 * 1024 * 1024
 _RETRY_AFTER = 0.2
 _BATCH, _PAUSE = 50, 0.005
-"""How held datagrams are let go: more at once would only overflow the Fluent Bit's own buffer."""
+"""How held datagrams are let go, so that others get their turn."""
+_UNREAD, _OWN = 64 * 1024, 1024
+"""Bytes that may wait for a Fluent Bit to read them, and what the kernel counts for each datagram besides, about: what does not
+fit into its socket's buffer (net.core.rmem_default, 212,992 as a rule) is lost without a word while it is busy or starts."""
 
 
 class Door(asyncio.DatagramProtocol):
@@ -26,6 +29,7 @@ class Door(asyncio.DatagramProtocol):
         self.backs: dict[int, Back] = {}
         self._transport: asyncio.BaseTransport | None = None
         self._sockets: dict[Back, socket.socket] = {}
+        self._unread: dict[Back, int] = {}  # what a Fluent Bit has not read yet, at most
         self._held: deque[tuple[bytes, str]] = deque()
         self._held_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -46,19 +50,24 @@ class Door(asyncio.DatagramProtocol):
         self.counts.datagrams += 1
         self.counts.bytes_in += len(data)
         client = f"{addr[0]}:{addr[1]}"
-        if self._held or not self._send(data, client):
+        wait = _PAUSE if self._held else self._send(data, client)
+        if wait:
             self._hold(data, client)
+            self._later(wait)
 
     def error_received(self, exc: Exception) -> None:
         pass  # somebody's earlier datagram could not be delivered; nothing to do about it here
 
-    def _send(self, data: bytes, client: str) -> bool:
+    def _send(self, data: bytes, client: str) -> float:
+        """Seconds until it should be tried again; 0 when it is sent."""
         now = time.monotonic()
         able = [back for back in self.backs.values() if back.is_open and now - back.failed_at >= _RETRY_AFTER]
         if not able:
-            return False
+            return _RETRY_AFTER
         # The same client goes to the same Fluent Bit while that is there, and only its clients move when it is not.
         back = max(able, key=lambda one: zlib.crc32(f"{client}>{one.replica}".encode()))
+        if not self._has_room(back, len(data)):
+            return _PAUSE
         made = self._sockets.get(back)
         if made is None:
             made = self._sockets[back] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -72,7 +81,15 @@ class Door(asyncio.DatagramProtocol):
             return self._send(data, client)
         except OSError:
             self.counts.dropped += 1
-        return True
+        return 0.0
+
+    def _has_room(self, back: Back, size: int) -> bool:
+        unread, more = self._unread.get(back, 0), _OWN + size
+        if unread + more > _UNREAD:  # looked up only then, which takes longer than to send some
+            unread = procfs.unread_datagrams(back.port)
+        has_room = unread == 0 or unread + more <= _UNREAD
+        self._unread[back] = unread + more if has_room else unread
+        return has_room
 
     def _hold(self, data: bytes, client: str) -> None:
         self._held.append((data, client))
@@ -80,7 +97,6 @@ class Door(asyncio.DatagramProtocol):
         while self._held_bytes > _HELD:
             self._held_bytes -= len(self._held.popleft()[0])
             self.counts.dropped += 1
-        self._later(_RETRY_AFTER)
 
     def _later(self, seconds: float) -> None:
         if self._timer is None and self._held:
@@ -90,8 +106,8 @@ class Door(asyncio.DatagramProtocol):
         self._timer = None
         for _ in range(min(_BATCH, len(self._held))):
             data, client = self._held[0]
-            if not self._send(data, client):
-                return self._later(_RETRY_AFTER)
+            if wait := self._send(data, client):
+                return self._later(wait)
             self._held.popleft()
             self._held_bytes -= len(data)
         return self._later(_PAUSE)
@@ -114,6 +130,7 @@ class Door(asyncio.DatagramProtocol):
         self._forget(back)
 
     def _forget(self, back: Back) -> None:
+        self._unread.pop(back, None)
         if made := self._sockets.pop(back, None):
             made.close()
 
