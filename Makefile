@@ -31,7 +31,7 @@ run: $(VENV)/.synced
 	$(BIN)/nectary serve
 
 test: $(VENV)/.synced
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 contract: $(VENV)/.synced
 	CONTRACT_EXAMPLES=100 CONTRACT_STRICT_EXAMPLES=200 CONTRACT_PARTS=8 $(BIN)/pytest -rP tests/contract/test_vendor.py $(ARGS)
