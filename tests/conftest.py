@@ -15,6 +15,7 @@ from nectary.db import tables
 from nectary.db.transaction import Database
 from nectary.first_start import introduce
 from nectary.settings import Settings
+from tests.harness import fluent_bit as real
 from tests.harness import postgres
 from tests.harness.world import ADMIN, PASSWORD, World, open_world
 
@@ -22,8 +23,10 @@ SHARED = Path(os.environ.get("NECTARY_SHARED") or Path(__file__).parents[1] / ".
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if program := os.environ.get("NECTARY_FLUENT_BIT"):  # a setting, too
+        os.environ["NECTARY_TEST_FLUENT_BIT"] = program
     for name in list(os.environ):
-        if name.startswith("NECTARY_") and name not in ("NECTARY_SHARED", "NECTARY_TEST_POSTGRES", "NECTARY_TEST_KUBECONFIG"):
+        if name.startswith("NECTARY_") and name != "NECTARY_SHARED" and not name.startswith("NECTARY_TEST_"):
             del os.environ[name]  # the tests' settings are their own
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a server that compiles all it imports takes seconds to start
     hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine makes no example fail
@@ -57,10 +60,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def fluent_bit() -> str:
     """A fluent-bit binary."""
-    found = os.environ.get("NECTARY_FLUENT_BIT") or shutil.which("fluent-bit") or shutil.which("/opt/fluent-bit/bin/fluent-bit")
-    if found is None:
-        pytest.skip("SKIPPED: no fluent-bit binary found; install one to run the real agent's tests")
-    return found
+    return real.required()
 
 
 @pytest.fixture(scope="session")

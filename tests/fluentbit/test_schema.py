@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from shutil import which
 
 import pytest
 from hypothesis import given
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from nectary.fluentbit import learn, schema
 from nectary.fluentbit.schema import InvalidSchemaError, UnknownVersionError
+from tests.harness import fluent_bit
 
 
 def test_the_shipped_version_knows_its_plugins_by_name_alias_and_url_in_any_case() -> None:
@@ -135,13 +135,11 @@ def test_no_json_makes_reading_a_schema_raise_anything_else(value: object) -> No
 
 
 def test_a_real_binary_teaches_the_same_options_as_the_shipped_data() -> None:
-    binary = which("fluent-bit")
-    if binary is None:
-        pytest.skip("no fluent-bit binary found")
+    binary = fluent_bit.required()
     done = subprocess.run([binary, "-J"], capture_output=True, text=True, timeout=30, check=True)
     learned = learn.from_listing(done.stdout)
     if learned.version != "5.1.1":
-        pytest.skip(f"the fluent-bit here is {learned.version}; the shipped data is of 5.1.1")
+        pytest.skip(f"SKIPPED: the fluent-bit here is {learned.version}; the shipped data is of 5.1.1")
     shipped = schema.load("5.1.1")
     for kind, plugins in learned.plugins.items():
         for name, plugin in plugins.items():

@@ -3,15 +3,14 @@
 import os
 import subprocess
 from pathlib import Path
-from shutil import which
 
 import pytest
 
 from nectary.fluentbit.document import Format
 from nectary.fluentbit.validate import check
+from tests.harness import fluent_bit
 
 pytestmark = pytest.mark.fluent_bit
-BINARY = which("fluent-bit")
 PAGE = Path(__file__).parents[2] / "docs" / "config-language.md"
 SERVICE = "service: {flush: 0.2, grace: 1, log_level: error}\n"
 KUSTO = "{name: azure_kusto, match: a, client_id: a, ingestion_endpoint: 'http://127.0.0.1:9', database_name: d, table_name: t"
@@ -84,12 +83,12 @@ CARRIES_ON = {
 
 def outcome(config: str, folder: Path) -> int:
     """How a Fluent Bit ended that would run until its first record."""
-    assert BINARY is not None
+    program = fluent_bit.required()
     file = folder / "fluent-bit.yaml"
     file.write_text(config)
     environment = {"PATH": os.environ["PATH"]}
     return subprocess.run(
-        [BINARY, "-c", file], cwd=folder, capture_output=True, timeout=60, check=False, env=environment
+        [program, "-c", file], cwd=folder, capture_output=True, timeout=60, check=False, env=environment
     ).returncode
 
 
@@ -101,8 +100,6 @@ def said(config: str) -> list[str]:
 @pytest.mark.parametrize("config", STARTS.values(), ids=STARTS.keys())
 def test_what_starts_is_no_error(config: str, tmp_path: Path) -> None:
     assert said(config) == []
-    if BINARY is None:
-        pytest.skip("no fluent-bit binary found")
     assert outcome(config, tmp_path) == 0
 
 
@@ -119,14 +116,10 @@ def test_the_page_names_what_is_an_error_although_fluent_bit_starts() -> None:
 @pytest.mark.parametrize("config", CARRIES_ON.values(), ids=CARRIES_ON.keys())
 def test_what_starts_and_does_something_else_is_an_error(config: str, tmp_path: Path) -> None:
     assert len(said(config)) == 1
-    if BINARY is None:
-        pytest.skip("no fluent-bit binary found")
     assert outcome(config, tmp_path) == 0
 
 
 @pytest.mark.parametrize("config", STOPS.values(), ids=STOPS.keys())
 def test_what_does_not_start_is_an_error(config: str, tmp_path: Path) -> None:
     assert len(said(config)) == 1
-    if BINARY is None:
-        pytest.skip("no fluent-bit binary found")
     assert outcome(config, tmp_path) != 0

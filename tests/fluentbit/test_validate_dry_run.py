@@ -6,7 +6,6 @@ import random
 import subprocess
 from functools import cache
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
@@ -15,9 +14,9 @@ from nectary.fluentbit import learn
 from nectary.fluentbit.document import Format
 from nectary.fluentbit.schema import PluginSchema, Schema
 from nectary.fluentbit.validate import check
+from tests.harness import fluent_bit
 
 pytestmark = pytest.mark.fluent_bit
-BINARY = which("fluent-bit")
 # The dry run of 5.1.1 aborts on some outputs, and lua wants a script; lib takes anything.
 LEFT_OUT = {
     ("output", "nats"),
@@ -33,8 +32,8 @@ BAD = ["maybe", "5 MB", "abc", "-1", "${X}", "${X:-5}", "101"]
 
 @cache
 def learned() -> Schema:
-    assert BINARY is not None
-    done = subprocess.run([BINARY, "-J"], capture_output=True, text=True, timeout=30, check=True)
+    program = fluent_bit.required()
+    done = subprocess.run([program, "-J"], capture_output=True, text=True, timeout=30, check=True)
     return learn.from_listing(done.stdout)
 
 
@@ -133,8 +132,7 @@ def document(choose: random.Random) -> dict[str, Any]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_dry_run_stops_on_the_same_processors_conditions_routes_and_parsers(seed: int, tmp_path: Path) -> None:
-    if BINARY is None:
-        pytest.skip("no fluent-bit binary found")
+    program = fluent_bit.required()
     choose = random.Random(seed)
     file = tmp_path / "fluent-bit.yaml"
     outcomes = set()
@@ -142,7 +140,7 @@ def test_the_dry_run_stops_on_the_same_processors_conditions_routes_and_parsers(
         text = json.dumps(document(choose), indent=1)
         file.write_text(text)
         done = subprocess.run(
-            [BINARY, "--dry-run", "-c", file], capture_output=True, timeout=20, check=False, env={"PATH": os.environ["PATH"]}
+            [program, "--dry-run", "-c", file], capture_output=True, timeout=20, check=False, env={"PATH": os.environ["PATH"]}
         )
         if done.returncode < 0:
             continue  # it crashed: no answer
@@ -155,8 +153,7 @@ def test_the_dry_run_stops_on_the_same_processors_conditions_routes_and_parsers(
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_dry_run_stops_on_what_we_say_it_stops_on(seed: int, tmp_path: Path) -> None:
-    if BINARY is None:
-        pytest.skip("no fluent-bit binary found")
+    program = fluent_bit.required()
     choose = random.Random(seed)
     file = tmp_path / "fluent-bit.conf"
     answered = 0
@@ -165,7 +162,7 @@ def test_the_dry_run_stops_on_what_we_say_it_stops_on(seed: int, tmp_path: Path)
         text = "\n".join(line for kind in kinds for line in section(kind, choose)) + "\n"
         file.write_text(text)
         done = subprocess.run(
-            [BINARY, "--dry-run", "-c", file], capture_output=True, timeout=20, check=False, env={"PATH": os.environ["PATH"]}
+            [program, "--dry-run", "-c", file], capture_output=True, timeout=20, check=False, env={"PATH": os.environ["PATH"]}
         )
         if done.returncode < 0:
             continue  # it crashed: no answer

@@ -86,5 +86,5 @@ def test_a_vector_has_exactly_the_expected_errors_and_at_least_the_expected_warn
 
 def test_the_vectors_are_here() -> None:
     if not CASES:
-        pytest.skip(f"no shared vectors at {VECTORS}")
+        pytest.skip(f"SKIPPED: no shared vectors at {VECTORS}")
     assert len(CASES) > 100

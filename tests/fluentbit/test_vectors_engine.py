@@ -3,7 +3,6 @@
 import fnmatch
 import json
 import os
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -14,12 +13,13 @@ import pytest
 from nectary.fluentbit import convert, formats, meaning, ports, references
 from nectary.fluentbit.document import ConfigError, Document, Format, Kind, Property, Scalar, Section, Severity
 from nectary.fluentbit.nodes import ListNode, Node
+from tests.harness import fluent_bit
 
 VECTORS = Path(os.environ.get("NECTARY_SHARED") or Path(__file__).parents[2] / ".." / "shared") / "vectors"
 FORMATS = {"conf": Format.CLASSIC, "yaml": Format.YAML, "json": Format.JSON}
 ORDER = [Kind.CUSTOM, Kind.INPUT, Kind.FILTER, Kind.OUTPUT]
 
-pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="the shared configuration vectors are not beside this checkout")
+pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="SKIPPED: no configuration vectors beside this checkout")
 
 
 @cache
@@ -228,13 +228,11 @@ def test_what_classic_cannot_hold_is_listed(name: str, form: str) -> None:
 @pytest.mark.fluent_bit
 @pytest.mark.parametrize(("name", "form"), cases("parse"))
 def test_the_real_program_takes_a_lossless_conversion_as_it_took_the_original(name: str, form: str, tmp_path: Path) -> None:
-    program = shutil.which("fluent-bit")
-    if program is None:
-        pytest.skip("no fluent-bit on the PATH")
+    program = fluent_bit.required()
     if expected(name)["observed"][form]["dry_run"]["exit"] != 0:
-        pytest.skip("the real program does not take the original")
+        pytest.skip("SKIPPED: the real program does not take the original")
     if name == "env_file_missing":
-        pytest.skip("a missing file behind a variable is fatal in YAML only")
+        pytest.skip("SKIPPED: a missing file behind a variable is fatal in YAML only")
     for path, data in files(name).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(data)

@@ -20,7 +20,7 @@ TS = 1_795_472_683_500_000_000
 def captured(name: str) -> bytes:
     path = SHARED / "captures" / "metrics" / name
     if not path.exists():
-        pytest.skip(f"no captured bodies at {path.parent}; set NECTARY_SHARED")
+        pytest.skip(f"SKIPPED: no captured bodies at {path.parent}; set NECTARY_SHARED")
     return path.read_bytes()
 
 

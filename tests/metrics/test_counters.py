@@ -169,7 +169,7 @@ def test_totals_stay_at_the_ceiling() -> None:
 def test_the_capture_takes_few_bytes_and_comes_back_as_it_was() -> None:
     path = SHARED / "captures" / "metrics" / "agent_rich.msgpack"
     if not path.exists():
-        pytest.skip(f"no captured bodies at {path.parent}; set NECTARY_SHARED")
+        pytest.skip(f"SKIPPED: no captured bodies at {path.parent}; set NECTARY_SHARED")
     (step,) = told(*decode(path.read_bytes()))
     plugins = sum(len(getattr(step.counters.totals, kind)) for kind in FIELDS)
     blob = counters.encode(step.counters.totals)
@@ -181,7 +181,7 @@ def test_the_capture_takes_few_bytes_and_comes_back_as_it_was() -> None:
 def test_the_two_captures_of_one_agent_count_what_happened_in_between() -> None:
     path = SHARED / "captures" / "metrics" / "derived_two_contexts.msgpack"
     if not path.exists():
-        pytest.skip(f"no captured bodies at {path.parent}; set NECTARY_SHARED")
+        pytest.skip(f"SKIPPED: no captured bodies at {path.parent}; set NECTARY_SHARED")
     _, second = told(*decode(path.read_bytes()))
     assert second.increments.input == {"app-logs": (700, 25)}
     assert second.increments.filter == {"add-k": (800, 25, 0, 0, 0)}

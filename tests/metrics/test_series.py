@@ -266,7 +266,7 @@ def test_a_window_that_ends_before_it_starts_is_empty() -> None:
 def validator(name: str) -> Any:
     path = SHARED / "contract" / "openapi.yml"
     if not path.exists():
-        pytest.skip(f"no published contract at {path}; set NECTARY_SHARED")
+        pytest.skip(f"SKIPPED: no published contract at {path}; set NECTARY_SHARED")
     schemas = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["components"]["schemas"]
     return jsonschema.Draft4Validator(
         {"components": {"schemas": nullable(schemas)}, "$ref": f"#/components/schemas/{name}"},

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -13,19 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.harness.fluent_bit import required
 
 _LINE = re.compile(r"\[(\d+\.\d+), (.*)\]\Z")
 _PARSERS = "[PARSER]\n    Name records\n    Format json\n    Time_Key __time\n    Time_Format %s.%L\n    Time_Keep Off\n"
 
 Log = tuple[float, dict[str, Any]]
-
-
-def binary() -> str:
-    found = os.environ.get("NECTARY_FLUENT_BIT") or shutil.which("fluent-bit")
-    if not found:
-        pytest.skip("no fluent-bit on this machine (PATH, or NECTARY_FLUENT_BIT): nothing was compared with the real one")
-    return found
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ def _config(streams: Sequence[Stream], folder: Path) -> dict[str, Any]:
 
 def run(streams: Sequence[Stream], expected: int, folder: Path, *, seconds: float = 20.0) -> tuple[list[list[Log]], str]:
     """What comes out of each stream, and what Fluent Bit said; waits until `expected` records came, and a moment for more."""
-    program = binary()
+    program = required()
     (folder / "out").mkdir()
     (folder / "parsers.conf").write_text(_PARSERS)
     # JSON is YAML, and says exactly what each value is.

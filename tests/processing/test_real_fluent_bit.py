@@ -10,15 +10,16 @@ import pytest
 
 from nectary.fluentbit.processing import Rule, lua_filter, processors, read_rules, script
 from nectary.preview import preview
+from tests.harness.fluent_bit import required
 from tests.processing.examples import EXAMPLES, START
-from tests.processing.fluent_bit import Stream, binary, run
+from tests.processing.fluent_bit import Stream, run
 
 pytestmark = pytest.mark.fluent_bit
 
 
 @pytest.fixture(autouse=True)
 def _found() -> None:
-    binary()
+    required()
 
 
 def _disagreements(found: list[list[tuple[float, dict[str, object]]]]) -> list[str]:
