@@ -186,7 +186,7 @@ def _taken(constraint: str) -> Refusal:
     if sentence is None:
         columns = next((columns for columns, name in _BY_COLUMNS.items() if name == constraint), "")
         same = " and ".join(column.rpartition(".")[2].removesuffix("_id") for column in columns.split(", "))
-        return Conflict("conflict", f"there is one of the same {same} already")
+        return Conflict("conflict", f"there is one of the same {same} already" if same else None)
     return Invalid(sentence) if sentence in _WRONG else Conflict(sentence)
 
 

@@ -213,7 +213,7 @@ class _TreeReader:
         return ListNode(tuple(texts), *place, end + 1)
 
     def _more(self, values: int, at: int) -> None:
-        """Count them."""
+        """Count so many more. Raises JsonError when they are too many."""
         self.count += values
         if self.count > self.limits.values:
             raise self._error(f"more than {self.limits.values} values in one file", at, "too_large")
